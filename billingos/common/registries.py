@@ -1,0 +1,130 @@
+"""The registries through which things flow upward without an import going up.
+
+- `@handles("invoice.paid")`: a Stripe event reaches every handler of its type, in the order of the layers.
+- `@on(SubscriptionChanged)`: a domain event reaches every reaction, inside the writer's transaction.
+- `@projects("customer")`: a Stripe object becomes a row, whoever brings it: our own write, an event, a repair.
+
+Apps fill them in `webhooks.py`, `reactions.py` and `sync.py`, which each app's `AppConfig.ready` imports in the order of
+INSTALLED_APPS: lower layers first.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from django.apps import AppConfig
+
+StripeObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """One event of the inbox, as its handlers see it. `created` is Stripe's stamp, in Stripe's (or a clock's) time."""
+
+    id: str
+    type: str
+    created: datetime
+    account: str | None
+    object: StripeObject
+    previous_attributes: StripeObject
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a Stripe object comes from.
+
+    `event_at` is the stamp of the event that carried it; None for an answer of Stripe's API, which is the truth of the
+    moment and applies whatever the row's stamp says. `at` is the instant the change took effect.
+    """
+
+    at: datetime
+    event_id: str = ""
+    event_at: datetime | None = None
+
+
+class DomainEvent:
+    """Base of what `publish` takes. Subclasses are frozen dataclasses that begin with `merchant_id`."""
+
+    merchant_id: UUID
+
+
+Handler = Callable[[UUID, StripeEvent], None]
+
+
+class Projector(Protocol):
+    def __call__(self, merchant_id: UUID, stripe_object: StripeObject, origin: Origin) -> Any:
+        """Writes the row and returns it; raises nothing for a stale object, which it leaves alone."""
+
+
+_handlers: dict[str, list[Handler]] = defaultdict(list)
+_reactions: dict[type[DomainEvent], list[Callable[[Any], None]]] = defaultdict(list)
+_projectors: dict[str, Projector] = {}
+
+E = TypeVar("E", bound=DomainEvent)
+H = TypeVar("H", bound=Handler)
+P = TypeVar("P", bound=Projector)
+
+
+def handles(*event_types: str) -> Callable[[H], H]:
+    """Registers a handler for Stripe event types."""
+
+    def register(handler: H) -> H:
+        for event_type in event_types:
+            _handlers[event_type].append(handler)
+        return handler
+
+    return register
+
+
+def handlers_of(event_type: str) -> list[Handler]:
+    return _handlers.get(event_type, [])
+
+
+def handled_types() -> list[str]:
+    return sorted(_handlers)
+
+
+def on(event_class: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+    """Registers a reaction to a domain event."""
+
+    def register(reaction: Callable[[E], None]) -> Callable[[E], None]:
+        _reactions[event_class].append(reaction)
+        return reaction
+
+    return register
+
+
+def publish(event: DomainEvent) -> None:
+    """Runs every reaction now, in this transaction: what they write commits or falls together with its cause."""
+    for reaction in _reactions.get(type(event), []):
+        reaction(event)
+
+
+def projects(object_type: str) -> Callable[[P], P]:
+    """Registers the one function that turns Stripe objects of this type into rows."""
+
+    def register(projector: P) -> P:
+        _projectors[object_type] = projector
+        return projector
+
+    return register
+
+
+def project(merchant_id: UUID, stripe_object: StripeObject, origin: Origin) -> Any:
+    """The row that `stripe_object` becomes, or None for a type that BillingOS keeps no rows of."""
+    projector = _projectors.get(stripe_object.get("object", ""))
+    return projector(merchant_id, stripe_object, origin) if projector else None
+
+
+class DomainConfig(AppConfig):
+    """An app whose registry modules are loaded at start."""
+
+    def ready(self) -> None:
+        for module in ("sync", "webhooks", "reactions"):
+            if find_spec(f"{self.name}.{module}"):
+                import_module(f"{self.name}.{module}")
