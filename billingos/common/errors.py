@@ -70,3 +70,12 @@ class StripeUnavailable(Unavailable):
 
 class TenancyError(RuntimeError):
     """A programming error: a tenant's table was reached outside a scope, or from another tenant's scope."""
+
+
+class MissingReference(LookupError):
+    """A Stripe object points to another one that is not here yet; fetch that one first."""
+
+    def __init__(self, object_type: str, stripe_id: str) -> None:
+        super().__init__(f"{object_type} {stripe_id} is not here yet")
+        self.object_type = object_type
+        self.stripe_id = stripe_id

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from billingos.common.models import StripeMirrored
 
 StripeObject = dict[str, Any]
 
@@ -34,19 +37,6 @@ class StripeEvent:
     previous_attributes: StripeObject
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a Stripe object comes from.
-
-    `event_at` is the stamp of the event that carried it; None for an answer of Stripe's API, which is the truth of the
-    moment and applies whatever the row's stamp says. `at` is the instant the change took effect.
-    """
-
-    at: datetime
-    event_id: str = ""
-    event_at: datetime | None = None
-
-
 class DomainEvent:
     """Base of what `publish` takes. Subclasses are frozen dataclasses that begin with `merchant_id`."""
 
@@ -57,13 +47,17 @@ Handler = Callable[[UUID, StripeEvent], None]
 
 
 class Projector(Protocol):
-    def __call__(self, merchant_id: UUID, stripe_object: StripeObject, origin: Origin) -> Any:
-        """Writes the row and returns it; raises nothing for a stale object, which it leaves alone."""
+    def __call__(self, merchant_id: UUID, stripe_object: StripeObject, event_at: datetime | None) -> Any:
+        """Writes the row and returns it.
+
+        `event_at` is the stamp of the event that carried the object; None for an answer of Stripe's API, which is the
+        truth of the moment. Raises MissingReference when a row it points to is not here yet.
+        """
 
 
 _handlers: dict[str, list[Handler]] = defaultdict(list)
 _reactions: dict[type[DomainEvent], list[Callable[[Any], None]]] = defaultdict(list)
-_projectors: dict[str, Projector] = {}
+_projectors: dict[str, "tuple[Projector, type[StripeMirrored]]"] = {}
 
 E = TypeVar("E", bound=DomainEvent)
 H = TypeVar("H", bound=Handler)
@@ -105,20 +99,26 @@ def publish(event: DomainEvent) -> None:
         reaction(event)
 
 
-def projects(object_type: str) -> Callable[[P], P]:
-    """Registers the one function that turns Stripe objects of this type into rows."""
+def projects(object_type: str, model: type["StripeMirrored"]) -> Callable[[P], P]:
+    """Registers the one function that turns Stripe objects of this type into rows of `model`."""
 
     def register(projector: P) -> P:
-        _projectors[object_type] = projector
+        _projectors[object_type] = (projector, model)
         return projector
 
     return register
 
 
-def project(merchant_id: UUID, stripe_object: StripeObject, origin: Origin) -> Any:
+def mirrored_model(object_type: str) -> "type[StripeMirrored] | None":
+    """The table that Stripe objects of this type become rows of; None where BillingOS keeps none."""
+    found = _projectors.get(object_type)
+    return found[1] if found else None
+
+
+def project(merchant_id: UUID, stripe_object: StripeObject, *, event_at: datetime | None = None) -> Any:
     """The row that `stripe_object` becomes, or None for a type that BillingOS keeps no rows of."""
-    projector = _projectors.get(stripe_object.get("object", ""))
-    return projector(merchant_id, stripe_object, origin) if projector else None
+    found = _projectors.get(stripe_object.get("object", ""))
+    return found[0](merchant_id, stripe_object, event_at) if found else None
 
 
 class DomainConfig(AppConfig):
