@@ -3,7 +3,6 @@
 from typing import Any
 
 from billingos.common.errors import Conflict, InvalidRequest
-from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from billingos.stripe_gateway.intents import execute
 from billingos.stripe_gateway.operations import Call
@@ -30,9 +29,11 @@ def create_customer(
     """
     if external_id and external_id.startswith("cus_"):
         raise InvalidRequest("An external_id may not begin with cus_.", param="external_id")
-    with scope(merchant.id):
+
+    def check() -> None:
         if external_id and external_id_taken(merchant.id, external_id):
             raise Conflict("A customer with this external_id exists.", param="external_id", code="external_id_taken")
+
     params: dict[str, Any] = {
         "email": email,
         "name": name,
@@ -43,5 +44,11 @@ def create_customer(
         params["payment_method"] = payment_method
         params["invoice_settings"] = {"default_payment_method": payment_method}
     params = {name: value for name, value in params.items() if value not in (None, {})}
-    customer: Customer = execute(merchant=merchant, calls=[Call("customers.create", params)], key=key)[0]
+    customer: Customer = execute(
+        merchant=merchant,
+        calls=[Call("customers.create", params)],
+        key=key,
+        claim=f"customer {external_id}" if external_id else None,
+        check=check,
+    )[0]
     return customer

@@ -1,6 +1,7 @@
 """The registries through which things flow upward without an import going up.
 
 - `@handles("invoice.paid")`: a Stripe event reaches every handler of its type, in the order of the layers.
+- `@witnesses("customer.subscription.updated")`: the same, for events whose object is already out of date too.
 - `@on(SubscriptionChanged)`: a domain event reaches every reaction, inside the writer's transaction.
 - `@projects("customer")`: a Stripe object becomes a row, whoever brings it: our own write, an event, a repair.
 
@@ -56,6 +57,7 @@ class Projector(Protocol):
 
 
 _handlers: dict[str, list[Handler]] = defaultdict(list)
+_witnesses: dict[str, list[Handler]] = defaultdict(list)
 _reactions: dict[type[DomainEvent], list[Callable[[Any], None]]] = defaultdict(list)
 _projectors: dict[str, "tuple[Projector, type[StripeMirrored]]"] = {}
 
@@ -77,6 +79,21 @@ def handles(*event_types: str) -> Callable[[H], H]:
 
 def handlers_of(event_type: str) -> list[Handler]:
     return _handlers.get(event_type, [])
+
+
+def witnesses(*event_types: str) -> Callable[[H], H]:
+    """Registers a handler that must also see events whose object is stale: the keepers of history."""
+
+    def register(witness: H) -> H:
+        for event_type in event_types:
+            _witnesses[event_type].append(witness)
+        return witness
+
+    return register
+
+
+def witnesses_of(event_type: str) -> list[Handler]:
+    return _witnesses.get(event_type, [])
 
 
 def handled_types() -> list[str]:

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from billingos.common.errors import BillingError, Conflict, StripeUnavailable
@@ -31,34 +31,56 @@ KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
 Status = WriteIntent.Status
 
 
-def execute(*, merchant: "Merchant", calls: Sequence[Call], key: str | None = None) -> list[Any]:
+def execute(
+    *,
+    merchant: "Merchant",
+    calls: Sequence[Call],
+    key: str | None = None,
+    claim: str | None = None,
+    check: Callable[[], None] | None = None,
+) -> list[Any]:
     """The rows that `calls` lead to, one after the other (None where BillingOS keeps no row).
 
     `key` is the caller's Idempotency-Key: with one that was seen before, the stored calls are finished instead of new
-    ones begun. Raises a BillingError for Stripe's refusal; the calls after a refused one are not made.
+    ones begun. `claim` names what nobody else may be creating meanwhile; once it is held, `check` may still refuse
+    (it is not asked again when a request is resumed). Raises a BillingError for Stripe's refusal; the calls after a
+    refused one are not made.
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
-    intents, resumed = _begin(merchant, calls, key)
+    intents, resumed = _begin(merchant, calls, key, claim, check)
     return [_carry_out(merchant, intent, resumed=resumed) for intent in intents]
 
 
-def _begin(merchant: "Merchant", calls: Sequence[Call], key: str | None) -> tuple[list[WriteIntent], bool]:
+def _begin(
+    merchant: "Merchant",
+    calls: Sequence[Call],
+    key: str | None,
+    claim: str | None,
+    check: Callable[[], None] | None,
+) -> tuple[list[WriteIntent], bool]:
     with scope(merchant.id):
-        known = list(
-            WriteIntent.objects.for_merchant(merchant.id)
-            .filter(idempotency_key=key)
-            .select_for_update()
-            .order_by("step")
-            if key
-            else ()
-        )
-        if known:
+        if known := _known(merchant, key):
             return _take_over(known), True
         group = uuid7()
-        return WriteIntent.objects.bulk_create(
-            _intent(merchant, group, step, call, key) for step, call in enumerate(calls)
-        ), False
+        intents = [_intent(merchant, group, step, call, key) for step, call in enumerate(calls)]
+        intents[0].claim = claim
+        try:
+            with transaction.atomic():
+                created = WriteIntent.objects.bulk_create(intents)
+        except IntegrityError as error:
+            raise Conflict("Another request is creating the same thing now.", code="in_flight") from error
+        if check:
+            check()
+        return created, False
+
+
+def _known(merchant: "Merchant", key: str | None) -> list[WriteIntent]:
+    """The calls of the request that came with this key before, locked."""
+    if key is None:
+        return []
+    rows = WriteIntent.objects.for_merchant(merchant.id).filter(idempotency_key=key)
+    return list(rows.select_for_update().order_by("step"))
 
 
 def _intent(merchant: "Merchant", group: UUID, step: int, call: Call, key: str | None) -> WriteIntent:

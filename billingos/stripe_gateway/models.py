@@ -26,6 +26,7 @@ class WriteIntent(MerchantOwned):
     operation = models.TextField()
     target = models.TextField(blank=True, help_text="The Stripe id that the call is about, for all but creates.")
     params = models.JSONField()
+    claim = models.TextField(null=True, help_text="What nobody else may be creating at the same time.")
     body_hash = models.CharField(max_length=64)
     attempt = models.PositiveSmallIntegerField(default=1)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
@@ -39,6 +40,9 @@ class WriteIntent(MerchantOwned):
         constraints = (
             models.UniqueConstraint(fields=["merchant", "group", "step"], name="write_intents_step"),
             models.UniqueConstraint(fields=["merchant", "idempotency_key", "step"], name="write_intents_key"),
+            models.UniqueConstraint(
+                fields=["merchant", "claim"], condition=models.Q(status="pending"), name="write_intents_claim"
+            ),
         )
         indexes = (
             models.Index(
