@@ -10,8 +10,11 @@ from usage.models import Meter
 
 
 class Feature(StripeMirrored):
-    """A capability by its `lookup_key`. A boolean one is a Stripe entitlement feature; a limit is ours, and its use is
-    what `meter` has counted in the billing period."""
+    """A capability by its `lookup_key`, kept in Stripe as an entitlement feature.
+
+    Stripe knows features as on or off; how much of a `limit` feature a product includes is ours, and its use is what
+    `meter` has counted in the billing period.
+    """
 
     class Type(models.TextChoices):
         BOOLEAN = "boolean"

@@ -28,14 +28,14 @@ def create_product(
     name: str,
     description: str = "",
     features: Features | None = None,
-    boolean_feature_ids: Sequence[str] = (),
+    stripe_feature_ids: Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
     key: str | None = None,
 ) -> Product:
     """A product in Stripe and here.
 
-    `features` says what it includes, by lookup key: true, a limit, or None for no limit; `boolean_feature_ids` are the
-    Stripe entitlement features among them, which Stripe attaches to the product too. Raises InvalidRequest when the
+    `features` says what it includes, by lookup key: true, a limit, or None for no limit; `stripe_feature_ids` are the
+    same as Stripe entitlement features, which Stripe attaches to the product. Raises InvalidRequest when the
     features do not fit into Stripe's metadata.
     """
     try:
@@ -48,7 +48,7 @@ def create_product(
         params["description"] = description
     attach = [
         Call("products.features.create", {"entitlement_feature": feature}, target=product_id)
-        for feature in boolean_feature_ids
+        for feature in stripe_feature_ids
     ]
     product: Product = execute(merchant=merchant, calls=[Call("products.create", params), *attach], key=key)[0]
     return product
