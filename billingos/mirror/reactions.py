@@ -5,7 +5,7 @@ from django.db import DataError, IntegrityError, transaction
 
 from billingos.common.registries import on
 from billingos.mirror.writer import write
-from billingos.webhooks.events import ObjectsApplied
+from billingos.common.events import ObjectsApplied
 
 log = structlog.get_logger(__name__)
 

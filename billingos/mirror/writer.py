@@ -15,7 +15,7 @@ from django.db import connection
 from djstripe import models as djstripe
 
 from billingos.common.mirrored import reference
-from billingos.webhooks.events import AppliedObject
+from billingos.common.events import AppliedObject
 
 TABLES: dict[str, str] = {
     "customer": djstripe.Customer._meta.db_table,

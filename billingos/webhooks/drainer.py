@@ -35,7 +35,7 @@ from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import get_merchant
 from billingos.stripe_gateway.settling import settle
-from billingos.webhooks.events import AppliedObject, ObjectsApplied
+from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.webhooks.models import WebhookEvent
 
 log = structlog.get_logger(__name__)

@@ -1,4 +1,4 @@
-"""What the inbox tells the rest of BillingOS."""
+"""What the platform tells the rest of BillingOS (`@on`)."""
 
 from dataclasses import dataclass
 from datetime import datetime
