@@ -21,6 +21,8 @@ for _env_file in (BASE_DIR / ".env", STATE_DIR / "env"):
 # --- Mode -----------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_MODE = env.bool("BILLINGOS_DEMO", default=False)
+# A tenant query outside a scope yields nothing. Tests and development raise; production logs and carries on.
+UNSCOPED_QUERIES_RAISE = env.bool("UNSCOPED_QUERIES_RAISE", default=DEBUG)
 BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
 SECRET_KEY = env.str("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])

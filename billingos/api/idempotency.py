@@ -1,0 +1,122 @@
+"""`Idempotency-Key`: a POST that is sent again gets the first answer again, and changes nothing twice.
+
+Same key and same body: the stored answer. Another body: 409. Still under way: 409. What may pass (401, 429, 5xx) is not
+stored, so that a later try can succeed. Keys live for 24 hours, per merchant.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billingos.api.authentication import merchant_of
+from billingos.api.errors import as_billing_error, error_body
+from billingos.api.models import IdempotencyRecord
+from billingos.common.errors import BillingError, Conflict, InvalidRequest
+from billingos.common.tenancy import platform_scope, scope
+from billingos.merchants.models import Merchant
+
+P = ParamSpec("P")
+LIFE = timedelta(hours=24)
+LOCK = timedelta(seconds=60)  # a request that is still under way after this long has died
+SHAPE = re.compile(r"[\x21-\x7e]{1,255}")
+NOT_STORED = {401, 429}
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The caller's key, or None. Raises InvalidRequest for one that is not 1 to 255 visible ASCII characters."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not SHAPE.fullmatch(key):
+        raise InvalidRequest("Send 1 to 255 visible ASCII characters.", param="Idempotency-Key")
+    return key
+
+
+def idempotent(
+    method: Callable[Concatenate[Any, Request, P], Response],
+) -> Callable[Concatenate[Any, Request, P], Response]:
+    """For the `post` of a view: gives the same answer to the same key."""
+
+    @wraps(method)
+    def wrapped(view: APIView, request: Request, *args: P.args, **kwargs: P.kwargs) -> Response:
+        key = idempotency_key(request)
+        if key is None:
+            return method(view, request, *args, **kwargs)
+        merchant = merchant_of(request)
+        record = _claim(merchant, key, _fingerprint(request))
+        if record.status is not None:
+            return Response(record.body, status=record.status, headers={"Idempotent-Replayed": "true"})
+        try:
+            response = method(view, request, *args, **kwargs)
+        except Exception as raised:
+            _remember_refusal(merchant, record, raised, request)
+            raise
+        _remember(merchant, record, response.status_code, response.data)
+        return response
+
+    return wrapped
+
+
+def _fingerprint(request: Request) -> str:
+    raw = request._request
+    content = b"\n".join([(raw.method or "").encode(), raw.get_full_path().encode(), raw.body])
+    return hashlib.sha256(content).hexdigest()
+
+
+def _claim(merchant: Merchant, key: str, fingerprint: str) -> IdempotencyRecord:
+    """The finished record to replay, or one that is ours to finish. Raises Conflict."""
+    now = timezone.now()
+    with scope(merchant.id):
+        records = IdempotencyRecord.objects.for_merchant(merchant.id)
+        records.filter(key=key, created_at__lt=now - LIFE).delete()
+        try:
+            with transaction.atomic():
+                return IdempotencyRecord.objects.create(
+                    merchant=merchant, key=key, fingerprint=fingerprint, locked_until=now + LOCK
+                )
+        except IntegrityError:
+            record = records.select_for_update().get(key=key)
+        if record.fingerprint != fingerprint:
+            raise Conflict("This Idempotency-Key was used with another request.", param="Idempotency-Key",
+                           code="idempotency_key_reused")
+        if record.status is None:
+            if record.locked_until > now:
+                raise Conflict("A request with this Idempotency-Key is still under way.", param="Idempotency-Key",
+                               code="idempotency_in_flight", retry_after=1)
+            record.locked_until = now + LOCK
+            record.save(update_fields=["locked_until"])
+        return record
+
+
+def _remember_refusal(merchant: Merchant, record: IdempotencyRecord, raised: Exception, request: Request) -> None:
+    error = as_billing_error(raised)
+    if isinstance(error, BillingError) and error.status < 500 and error.status not in NOT_STORED:
+        if error.code == "idempotency_in_flight":
+            return
+        _remember(merchant, record, error.status, error_body(error, getattr(request, "request_id", "")))
+        return
+    _release(merchant, record)
+
+
+def _remember(merchant: Merchant, record: IdempotencyRecord, status: int, body: Any) -> None:
+    with scope(merchant.id):
+        IdempotencyRecord.objects.for_merchant(merchant.id).filter(id=record.id).update(status=status, body=body)
+
+
+def _release(merchant: Merchant, record: IdempotencyRecord) -> None:
+    """The request failed for a reason that may pass: the next one with this key may begin at once."""
+    with scope(merchant.id):
+        IdempotencyRecord.objects.for_merchant(merchant.id).filter(id=record.id).update(locked_until=timezone.now())
+
+
+def forget_old_records() -> int:
+    """Deletes what is older than a day; returns how many."""
+    with platform_scope():
+        return IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - LIFE).delete()[0]

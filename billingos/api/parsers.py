@@ -1,0 +1,68 @@
+"""Request bodies: JSON, strictly. What is not JSON, or cannot be stored, is refused here, by name."""
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any, NoReturn
+
+from rest_framework.parsers import BaseParser
+
+from billingos.common.errors import InvalidRequest
+
+MAX_DEPTH = 20
+MAX_DIGITS = 30
+
+
+class StrictJSONParser(BaseParser):
+    """Refuses duplicate keys, NaN and Infinity, numbers beyond all use, NUL characters and deep nesting."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
+    ) -> dict[str, Any]:
+        try:
+            parsed = json.loads(
+                stream.read(),
+                object_pairs_hook=_object,
+                parse_constant=_constant,
+                parse_int=_integer,
+            )
+        except (ValueError, RecursionError) as error:
+            raise InvalidRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from error
+        if not isinstance(parsed, dict):
+            raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
+        for path, text in _strings(parsed, ""):
+            if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+                raise InvalidRequest("Text may not hold NUL characters or lone surrogates.", param=path or None)
+        return parsed
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key appears twice in one object")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number has too many digits")
+    return int(digits)
+
+
+def _strings(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+    if depth > MAX_DEPTH:
+        raise InvalidRequest("The body is nested too deeply.", code="invalid_json")
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield path, key
+            yield from _strings(inner, f"{path}[{key}]" if path else key, depth + 1)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _strings(inner, f"{path}[{index}]", depth + 1)

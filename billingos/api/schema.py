@@ -1,0 +1,71 @@
+"""What OpenAPI says beyond the views: the security scheme, the paging envelope, the error answers."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import serializers
+
+from billingos.api.serializers import ErrorSerializer, QuerySerializer
+
+ERRORS = {
+    400: "A parameter is missing, unknown or wrong; `param` names it.",
+    401: "No API key, or one that is unknown, revoked or expired.",
+    402: "Stripe declined the payment.",
+    403: "The key lacks the scope.",
+    404: "No such object for this merchant.",
+    409: "In conflict with what exists, or an Idempotency-Key used otherwise.",
+    413: "The body is too large.",
+    429: "Too many requests; wait as long as `Retry-After` says.",
+    503: "Stripe or the database does not answer; try again with the same Idempotency-Key.",
+}
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="1 to 255 visible ASCII characters. The same key with the same body gets the same answer for 24 hours.",
+)
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its registry is untyped
+    target_class = "billingos.api.authentication.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A secret key: `bos_sk_test_…`."}
+
+
+def errors(*statuses: int) -> dict[int, OpenApiResponse]:
+    return {status: OpenApiResponse(ErrorSerializer, ERRORS[status]) for status in statuses}
+
+
+def page_of(item: type[serializers.Serializer[Any]]) -> Any:
+    """The envelope of a list."""
+    return inline_serializer(
+        f"{item.__name__.removesuffix('Serializer')}List",
+        {
+            "data": item(many=True),
+            "has_more": serializers.BooleanField(),
+            "next_cursor": serializers.CharField(allow_null=True),
+        },
+    )
+
+
+def reads(
+    summary: str, answer: Any, query: type[QuerySerializer] | None = None, *, not_found: bool = False
+) -> Any:
+    """Documents a GET."""
+    statuses = (400, 401, 403, 404, 429, 503) if not_found else (400, 401, 403, 429, 503)
+    return extend_schema(
+        summary=summary, parameters=[query] if query else [], responses={200: answer, **errors(*statuses)}
+    )
+
+
+def writes(summary: str, body: Any, answer: Any, *, status: int = 201) -> Any:
+    """Documents a POST that takes an Idempotency-Key."""
+    return extend_schema(
+        summary=summary,
+        request=body,
+        parameters=[IDEMPOTENCY],
+        responses={status: answer, **errors(400, 401, 402, 403, 404, 409, 413, 429, 503)},
+    )

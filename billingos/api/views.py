@@ -1,0 +1,64 @@
+"""The base of the API's views: parse, call a service or a selector, serialise."""
+
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from django.http import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from billingos.api.authentication import merchant_of
+from billingos.api.pagination import page_body, paginate
+from billingos.api.serializers import ListQuery, QuerySerializer, valid_query
+from billingos.common.errors import NotFound
+from billingos.common.ids import parse_uuid
+from billingos.common.tenancy import scope
+from billingos.merchants.models import Merchant
+
+M = TypeVar("M", bound=Model)
+
+
+class MerchantView(APIView):
+    """A view of one merchant's data. `area` is the part of the API that a key needs a scope for."""
+
+    area: ClassVar[str]
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        found: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
+        rate = getattr(request, "rate_limit", None)
+        if rate:
+            for name, value in zip(("Limit", "Remaining", "Reset"), rate, strict=True):
+                found[f"RateLimit-{name}"] = str(value)
+        found["Cache-Control"] = "no-store"
+        return found
+
+
+def list_response(
+    request: Request,
+    rows: QuerySet[M],
+    serializer: type[Serializer[Any]],
+    query: dict[str, Any],
+) -> Response:
+    """A page of `rows`, read inside the merchant's scope."""
+    with scope(merchant_of(request).id):
+        page, next_cursor = paginate(rows, limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(list(serializer(page, many=True).data), next_cursor))
+
+
+def list_query(request: Request, query: type[QuerySerializer] = ListQuery) -> dict[str, Any]:
+    return valid_query(query, request.query_params)
+
+
+def find(rows: QuerySet[M], reference: str, *, param: str = "id", noun: str = "object") -> M:
+    """The row with our id or Stripe's id `reference`. Raises NotFound; another merchant's row is not found either."""
+    key: UUID | None = parse_uuid(reference)
+    found = (rows.filter(id=key) if key else rows.filter(stripe_id=reference)).first()
+    if found is None:
+        raise NotFound(f"No such {noun}: {reference[:100]}.", param=param)
+    return found
+
+
+__all__ = ["MerchantView", "Merchant", "find", "list_query", "list_response", "merchant_of", "scope"]

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+
+from billingos.common.tenancy import install_guard
+
+
+class CommonConfig(AppConfig):
+    name = "billingos.common"
+    label = "common"
+
+    def ready(self) -> None:
+        # The one place where Django offers a signal and nothing else: each new connection gets the guard.
+        connection_created.connect(install_guard, dispatch_uid="billingos.tenancy.guard")

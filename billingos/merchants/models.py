@@ -1,0 +1,181 @@
+"""Who uses BillingOS: merchants, the people who work for them, their keys, and what was done by whom."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from billingos.common.ids import uuid7
+from billingos.common.models import MerchantOwned, Recorded
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A person who signs in by e-mail; no password means none can sign them in."""
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person: a member of merchants, or ops staff (`is_staff`)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=200, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        db_table = "users"
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Merchant(Recorded):
+    """A business that bills through us: one Stripe account each.
+
+    `stripe_account_id` is its Connect account. At most one merchant may be the platform account itself
+    (`is_platform_account`), for those who host BillingOS for themselves, without Connect.
+    """
+
+    row_level_security = True
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=200)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
+    stripe_account_id = models.TextField(
+        null=True, blank=True, unique=True, validators=[RegexValidator(r"^acct_\w+$")]
+    )
+    is_platform_account = models.BooleanField(default=False)
+    default_currency = models.CharField(max_length=3, default="usd")
+
+    class Meta:
+        db_table = "merchants"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["is_platform_account"],
+                condition=Q(is_platform_account=True),
+                name="merchants_one_platform_account",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_platform_account=False) | Q(stripe_account_id=None),
+                name="merchants_platform_or_connect",
+            ),
+            models.CheckConstraint(condition=Q(default_currency__regex="^[a-z]{3}$"), name="merchants_currency"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether Stripe can be called for this merchant."""
+        return self.is_platform_account or bool(self.stripe_account_id)
+
+
+class Membership(MerchantOwned):
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        ADMIN = "admin"
+        DEVELOPER = "developer"
+        VIEWER = "viewer"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role.choices)
+
+    class Meta:
+        db_table = "memberships"
+        constraints = (models.UniqueConstraint(fields=["merchant", "user"], name="memberships_once"),)
+
+
+class BillingSettings(MerchantOwned):
+    """How a merchant's numbers and rules differ from the defaults."""
+
+    class ChurnAt(models.TextChoices):
+        CANCELLATION = "cancellation"
+        PERIOD_END = "period_end"
+
+    paused_counts = models.BooleanField(
+        default=False, help_text="Whether a subscription whose collection is paused still counts as MRR."
+    )
+    churn_at = models.CharField(
+        max_length=20,
+        choices=ChurnAt.choices,
+        default=ChurnAt.PERIOD_END,
+        help_text="When churn is booked for a subscription that is set to end.",
+    )
+    past_due_keeps_access = models.BooleanField(
+        default=True, help_text="Whether a customer keeps the entitlements while a payment is retried."
+    )
+
+    class Meta:
+        db_table = "billing_settings"
+        constraints = (models.UniqueConstraint(fields=["merchant"], name="billing_settings_once"),)
+
+
+class ApiKey(MerchantOwned):
+    """A key to the API. Only its SHA-256 is kept: the key has 256 random bits, so that no salt is needed."""
+
+    class Kind(models.TextChoices):
+        SECRET = "secret"
+        PUBLISHABLE = "publishable"
+
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    prefix = models.CharField(max_length=20, help_text="What it begins with, to tell keys apart.")
+    last4 = models.CharField(max_length=4)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(models.TextField(), default=list)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "api_keys"
+        indexes = (models.Index(fields=["merchant", "-id"], name="api_keys_list"),)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…{self.last4}"
+
+
+class AuditEntry(Recorded):
+    """What a person or a key did. Rows are only ever added. The platform's own acts have no merchant."""
+
+    row_level_security = True
+
+    merchant = models.ForeignKey(Merchant, null=True, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+")
+    action = models.TextField()
+    target = models.TextField(blank=True, help_text="What it was done to: a type and an id.")
+    details = models.JSONField(default=dict)
+    request_id = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "audit_entries"
+        indexes = (models.Index(fields=["merchant", "-id"], name="audit_entries_list"),)

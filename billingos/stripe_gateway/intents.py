@@ -1,0 +1,202 @@
+"""Dual-write: intent committed, Stripe called, answer projected. Whoever dies in between is finished by another."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from billingos.common.errors import BillingError, Conflict, StripeUnavailable
+from billingos.common.ids import uuid7
+from billingos.common.registries import mirrored_model
+from billingos.common.tenancy import platform_scope, scope
+from billingos.stripe_gateway.client import options_for, refuse_inside_transaction
+from billingos.stripe_gateway.models import WriteIntent
+from billingos.stripe_gateway.operations import Call, made_by_intent, send
+from billingos.stripe_gateway.settling import revision_of, settle
+
+if TYPE_CHECKING:
+    from billingos.merchants.models import Merchant
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=90)  # longer than Stripe's time-out with its retry
+KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
+Status = WriteIntent.Status
+
+
+def execute(
+    *,
+    merchant: "Merchant",
+    calls: Sequence[Call],
+    key: str | None = None,
+    claim: str | None = None,
+    check: Callable[[], None] | None = None,
+) -> list[Any]:
+    """The rows that `calls` lead to, one after the other (None where BillingOS keeps no row).
+
+    `key` is the caller's Idempotency-Key: with one that was seen before, the stored calls are finished instead of new
+    ones begun. `claim` names what nobody else may be creating meanwhile; once it is held, `check` may still refuse
+    (it is not asked again when a request is resumed). Raises a BillingError for Stripe's refusal; the calls after a
+    refused one are not made.
+    """
+    refuse_inside_transaction()
+    options_for(merchant)  # refuses a merchant without an account before anything is written
+    intents, resumed = _begin(merchant, calls, key, claim, check)
+    return [_carry_out(merchant, intent, resumed=resumed) for intent in intents]
+
+
+def _begin(
+    merchant: "Merchant",
+    calls: Sequence[Call],
+    key: str | None,
+    claim: str | None,
+    check: Callable[[], None] | None,
+) -> tuple[list[WriteIntent], bool]:
+    with scope(merchant.id):
+        if known := _known(merchant, key):
+            return _take_over(known), True
+        group = uuid7()
+        intents = [_intent(merchant, group, step, call, key) for step, call in enumerate(calls)]
+        intents[0].claim = claim
+        try:
+            with transaction.atomic():
+                created = WriteIntent.objects.bulk_create(intents)
+        except IntegrityError as error:
+            raise Conflict("Another request is creating the same thing now.", code="in_flight") from error
+        if check:
+            check()
+        return created, False
+
+
+def _known(merchant: "Merchant", key: str | None) -> list[WriteIntent]:
+    """The calls of the request that came with this key before, locked."""
+    if key is None:
+        return []
+    rows = WriteIntent.objects.for_merchant(merchant.id).filter(idempotency_key=key)
+    return list(rows.select_for_update().order_by("step"))
+
+
+def _intent(merchant: "Merchant", group: UUID, step: int, call: Call, key: str | None) -> WriteIntent:
+    intent_id = uuid7()
+    params = dict(call.params)
+    if call.operation.endswith(".create") and call.operation != "products.features.create":
+        params["metadata"] = {**params.get("metadata", {}), "billingos_intent": str(intent_id)}
+    return WriteIntent(
+        id=intent_id,
+        merchant=merchant,
+        group=group,
+        step=step,
+        idempotency_key=key,
+        livemode=settings.STRIPE_LIVE_MODE,
+        operation=call.operation,
+        target=call.target,
+        params=params,
+        body_hash=hashlib.sha256(json.dumps(call.params, sort_keys=True).encode()).hexdigest(),
+        lease_until=timezone.now() + LEASE,
+    )
+
+
+def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
+    """Leases intents that another process began; after a definite failure the next attempt has a new key."""
+    now = timezone.now()
+    if any(intent.status == Status.PENDING and intent.lease_until and intent.lease_until > now for intent in intents):
+        raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
+    for intent in intents:
+        if intent.status == Status.FAILED:
+            intent.attempt += 1
+        if intent.status != Status.SUCCEEDED:
+            intent.status = Status.PENDING
+            intent.lease_until = now + LEASE
+            intent.save(update_fields=["attempt", "status", "lease_until"])
+    return intents
+
+
+def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool) -> Any:
+    if intent.status == Status.SUCCEEDED:
+        return _row(merchant, intent)
+    with scope(merchant.id):
+        seen = revision_of(merchant.id, _type_of_target(intent), intent.target) if intent.target else None
+    try:
+        answer = _send(merchant, intent)
+    except StripeUnavailable:
+        _end(merchant, intent, Status.UNKNOWN if intent.step == 0 else Status.PENDING)
+        raise
+    except BillingError as error:
+        _end(merchant, intent, Status.FAILED, error={"code": error.code, "message": error.message})
+        raise
+    object_type, object_id = answer["object"], answer["id"]
+    row = None
+    if mirrored_model(object_type):
+        # A resumed call is answered from Stripe's memory of the first one: what is true now must be asked for.
+        fresh = not resumed
+        row = settle(merchant, object_type, object_id, answer=answer if fresh else None, seen=seen if fresh else None)
+    _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=object_id)
+    return row
+
+
+def _send(merchant: "Merchant", intent: WriteIntent) -> dict[str, Any]:
+    """Asks Stripe; for a create whose idempotency key it may have forgotten, looks for the object first."""
+    if timezone.now() - intent.created_at > KEY_LIFE:
+        since = int((intent.created_at - timedelta(minutes=5)).timestamp())
+        if found := made_by_intent(merchant, intent.operation, str(intent.id), since):
+            return found
+    request = Call(intent.operation, intent.params, intent.target)
+    return send(merchant, request, f"{intent.id}:{intent.step}:{intent.attempt}")
+
+
+def _type_of_target(intent: WriteIntent) -> str:
+    return {"subscriptions": "subscription", "products": "product"}.get(intent.operation.split(".")[0], "")
+
+
+def _row(merchant: "Merchant", intent: WriteIntent) -> Any:
+    model = mirrored_model(intent.object_type)
+    if model is None:
+        return None
+    with scope(merchant.id):
+        row = model.objects.filter(merchant_id=merchant.id, stripe_id=intent.object_id).first()
+    return row or settle(merchant, intent.object_type, intent.object_id)
+
+
+def _end(
+    merchant: "Merchant",
+    intent: WriteIntent,
+    status: Status,
+    *,
+    object_type: str = "",
+    object_id: str = "",
+    error: dict[str, str] | None = None,
+) -> None:
+    intent.status, intent.object_type, intent.object_id, intent.error = status, object_type, object_id, error
+    intent.lease_until = timezone.now() if status == Status.PENDING else None
+    with scope(merchant.id), transaction.atomic():
+        intent.save(update_fields=["status", "object_type", "object_id", "error", "lease_until"])
+        if status in {Status.FAILED, Status.UNKNOWN}:  # what was to follow is not made either
+            WriteIntent.objects.for_merchant(merchant.id).filter(
+                group=intent.group, step__gt=intent.step, status=Status.PENDING
+            ).update(status=status, lease_until=None)
+
+
+def abandoned(limit: int = 100) -> list[tuple[UUID, UUID]]:
+    """(merchant id, group) of the requests whose process died before Stripe's answer was stored."""
+    with platform_scope():
+        rows = WriteIntent.objects.filter(status=Status.PENDING, lease_until__lt=timezone.now())
+        return list(rows.order_by("lease_until").values_list("merchant_id", "group").distinct()[:limit])
+
+
+def resume(*, merchant: "Merchant", group: UUID) -> None:
+    """Finishes a request that its process left half-done. Raises a BillingError if Stripe refuses it."""
+    with scope(merchant.id):
+        intents = list(
+            WriteIntent.objects.for_merchant(merchant.id).filter(group=group).select_for_update().order_by("step")
+        )
+        _take_over(intents)
+    for intent in intents:
+        _carry_out(merchant, intent, resumed=True)
+    log.info("intent_resumed", merchant=str(merchant.id), group=str(group))

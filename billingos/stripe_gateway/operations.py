@@ -1,0 +1,113 @@
+"""The calls that BillingOS makes, by name: a name is what a write intent can store and a later process can repeat."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import stripe
+
+from billingos.common.errors import InvalidRequest
+from billingos.stripe_gateway.client import call, client, options_for
+
+if TYPE_CHECKING:
+    from billingos.merchants.models import Merchant
+
+V1 = stripe.V1Services
+Send = Callable[[V1, str, Any, stripe.RequestOptions], Any]
+Retrieve = Callable[[V1, str, stripe.RequestOptions], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One change to ask of Stripe: a name out of WRITES, its exact parameters, and the id it is about."""
+
+    operation: str
+    params: dict[str, Any] = field(default_factory=dict)
+    target: str = ""
+
+
+WRITES: dict[str, Send] = {
+    "customers.create": lambda v1, _, params, options: v1.customers.create(params, options),
+    "products.create": lambda v1, _, params, options: v1.products.create(params, options),
+    "products.features.create": lambda v1, target, params, options: v1.products.features.create(
+        target, params, options
+    ),
+    "prices.create": lambda v1, _, params, options: v1.prices.create(params, options),
+    "features.create": lambda v1, _, params, options: v1.entitlements.features.create(params, options),
+    "subscriptions.create": lambda v1, _, params, options: v1.subscriptions.create(params, options),
+    "subscriptions.update": lambda v1, target, params, options: v1.subscriptions.update(target, params, options),
+    "subscriptions.cancel": lambda v1, target, params, options: v1.subscriptions.cancel(target, params, options),
+}
+
+READS: dict[str, Retrieve] = {
+    "customer": lambda v1, stripe_id, options: v1.customers.retrieve(stripe_id, None, options),
+    "product": lambda v1, stripe_id, options: v1.products.retrieve(stripe_id, None, options),
+    "price": lambda v1, stripe_id, options: v1.prices.retrieve(stripe_id, {"expand": ["tiers"]}, options),
+    "subscription": lambda v1, stripe_id, options: v1.subscriptions.retrieve(stripe_id, None, options),
+    "invoice": lambda v1, stripe_id, options: v1.invoices.retrieve(stripe_id, None, options),
+    "entitlements.feature": lambda v1, stripe_id, options: v1.entitlements.features.retrieve(
+        stripe_id, None, options
+    ),
+    "test_helpers.test_clock": lambda v1, stripe_id, options: v1.test_helpers.test_clocks.retrieve(
+        stripe_id, None, options
+    ),
+}
+
+# Newest-first lists in which an intent whose idempotency key Stripe has forgotten can be looked for.
+LISTS: dict[str, Callable[[V1, Any, stripe.RequestOptions], Any]] = {
+    "customers.create": lambda v1, params, options: v1.customers.list(params, options),
+    "prices.create": lambda v1, params, options: v1.prices.list(params, options),
+    "products.create": lambda v1, params, options: v1.products.list(params, options),
+    "subscriptions.create": lambda v1, params, options: v1.subscriptions.list(
+        {**params, "status": "all"}, options
+    ),
+}
+
+
+def send(merchant: "Merchant", request: Call, idempotency_key: str) -> dict[str, Any]:
+    """Makes one change. Raises a BillingError."""
+    write = WRITES[request.operation]
+    options = options_for(merchant, idempotency_key)
+    return call(lambda: write(client().v1, request.target, request.params, options))
+
+
+def retrieve(merchant: "Merchant", object_type: str, stripe_id: str) -> dict[str, Any]:
+    """The object as Stripe has it now, whole; a tombstone `{"deleted": true}` for one that is gone."""
+    options = options_for(merchant)
+    try:
+        found = call(lambda: READS[object_type](client().v1, stripe_id, options))
+    except InvalidRequest as error:
+        if error.code == "resource_missing":
+            return {"id": stripe_id, "object": object_type, "deleted": True}
+        raise
+    return _complete(found, options)
+
+
+def _complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str, Any]:
+    """Lists embedded in objects are cut off at ten or twenty: fetches the rest of those we project."""
+    v1 = client().v1
+    if found["object"] == "subscription" and found["items"]["has_more"]:
+        whole = v1.subscription_items.list({"subscription": found["id"], "limit": 100}, options)
+        found["items"]["data"] = [item.to_dict(for_json=True) for item in whole.auto_paging_iter()]
+    if found["object"] == "invoice" and found["lines"]["has_more"]:
+        lines = v1.invoices.line_items.list(found["id"], {"limit": 100}, options)
+        found["lines"]["data"] = [line.to_dict(for_json=True) for line in lines.auto_paging_iter()]
+    return found
+
+
+def made_by_intent(
+    merchant: "Merchant", operation: str, intent_id: str, since: int
+) -> dict[str, Any] | None:
+    """The object that carries the intent's id in its metadata, among those created after `since` (Unix seconds)."""
+    if operation not in LISTS:
+        return None
+    options = options_for(merchant)
+    for found in _pages(operation, {"created": {"gte": since}, "limit": 100}, options):
+        if (found.get("metadata") or {}).get("billingos_intent") == intent_id:
+            return found
+    return None
+
+
+def _pages(operation: str, params: dict[str, Any], options: stripe.RequestOptions) -> Iterator[dict[str, Any]]:
+    for found in LISTS[operation](client().v1, params, options).auto_paging_iter():
+        yield found.to_dict(for_json=True)

@@ -1,0 +1,55 @@
+"""Stripe's truth of one object into our row: fetched without locks, applied only if the row has not moved meanwhile."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from billingos.common.errors import MissingReference, Unavailable
+from billingos.common.locks import lock, lock_key
+from billingos.common.registries import StripeObject, mirrored_model, project
+from billingos.common.tenancy import scope
+from billingos.stripe_gateway.operations import retrieve
+
+if TYPE_CHECKING:
+    from billingos.merchants.models import Merchant
+
+TRIES = 6
+
+
+def revision_of(merchant_id: UUID, object_type: str, stripe_id: str) -> int | None:
+    """How often our row of this object was written; None where there is no row. Inside the merchant's scope."""
+    model = mirrored_model(object_type)
+    if model is None:
+        return None
+    rows = model.objects.filter(merchant_id=merchant_id, stripe_id=stripe_id)
+    revision: int | None = rows.values_list("revision", flat=True).first()
+    return revision
+
+
+def settle(
+    merchant: "Merchant", object_type: str, stripe_id: str, *, answer: StripeObject | None = None, seen: int | None = None
+) -> Any:
+    """The row, after Stripe's present state was applied to it.
+
+    `answer` is what Stripe has just said, `seen` the row's revision before it was asked. If a webhook has moved the row
+    since, the answer may be older than the row: Stripe is asked again. Raises Unavailable if that never ends.
+    """
+    for _ in range(TRIES):
+        if answer is None:
+            with scope(merchant.id):
+                seen = revision_of(merchant.id, object_type, stripe_id)
+            answer = retrieve(merchant, object_type, stripe_id)
+        try:
+            with scope(merchant.id):
+                lock([lock_key(merchant.stripe_account_id, answer)])
+                if revision_of(merchant.id, object_type, stripe_id) == seen:
+                    return project(merchant.id, answer)
+            answer = None
+        except MissingReference as missing:
+            settle(merchant, missing.object_type, missing.stripe_id)
+    raise Unavailable("This object is changing too fast. Try again.", retry_after=1)
+
+
+def is_newer(event_at: datetime, row_event_at: datetime | None) -> bool:
+    """Stamps of events compare with stamps of events only."""
+    return row_event_at is None or event_at > row_event_at

@@ -1,0 +1,79 @@
+"""Stripe customer → `customers`; Stripe test clock → `test_clocks`. The only writer of these columns."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from billingos.common.errors import MissingReference
+from billingos.common.mirrored import reference, write_mirrored
+from billingos.common.periods import from_stripe
+from billingos.common.registries import StripeObject, projects
+from customers.models import Customer, TestClock
+
+EXTERNAL_ID = "billingos_external_id"
+
+
+@projects("test_helpers.test_clock", TestClock)
+def sync_test_clock(merchant_id: UUID, clock: StripeObject, event_at: datetime | None = None) -> TestClock | None:
+    """Stripe test clock → row; its time only moves forward."""
+    if clock.get("deleted"):
+        TestClock.objects.for_merchant(merchant_id).filter(stripe_id=clock["id"]).update(deleted_at=timezone.now())
+        return None
+    return write_mirrored(
+        TestClock,
+        merchant_id,
+        clock,
+        event_at,
+        {
+            "name": clock.get("name") or "",
+            "frozen_at": from_stripe(clock["frozen_time"]),
+            "status": clock["status"],
+        },
+    )
+
+
+@projects("customer", Customer)
+def sync_customer(merchant_id: UUID, customer: StripeObject, event_at: datetime | None = None) -> Customer | None:
+    """Stripe customer → row. Raises MissingReference for a test clock that is not here yet."""
+    if customer.get("deleted"):
+        Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer["id"], deleted_at=None).update(
+            deleted_at=timezone.now()
+        )
+        return Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer["id"]).first()
+    columns = _columns(merchant_id, customer)
+    try:
+        with transaction.atomic():
+            return write_mirrored(Customer, merchant_id, customer, event_at, columns)
+    except IntegrityError:
+        # Someone gave a second Stripe customer the same external id, in Stripe: the first one keeps it.
+        return write_mirrored(Customer, merchant_id, customer, event_at, {**columns, "external_id": None})
+
+
+def _columns(merchant_id: UUID, customer: StripeObject) -> dict[str, Any]:
+    metadata = customer.get("metadata") or {}
+    external_id = metadata.get(EXTERNAL_ID)
+    return {
+        "external_id": None if not external_id or external_id.startswith("cus_") else external_id,
+        "email": customer.get("email") or "",
+        "name": customer.get("name") or "",
+        "currency": customer.get("currency") or "",
+        "balance": customer.get("balance") or 0,
+        "delinquent": bool(customer.get("delinquent")),
+        "default_payment_method_id": reference(
+            (customer.get("invoice_settings") or {}).get("default_payment_method")
+        ),
+        "metadata": {key: value for key, value in metadata.items() if not key.startswith("billingos_")},
+        "test_clock_id": _test_clock_id(merchant_id, reference(customer.get("test_clock"))),
+    }
+
+
+def _test_clock_id(merchant_id: UUID, stripe_id: str) -> UUID | None:
+    if not stripe_id:
+        return None
+    clock = TestClock.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    if clock is None:
+        raise MissingReference("test_helpers.test_clock", stripe_id)
+    return clock.id

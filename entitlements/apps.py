@@ -1,0 +1,5 @@
+from billingos.common.registries import DomainConfig
+
+
+class EntitlementsConfig(DomainConfig):
+    name = "entitlements"

@@ -1,0 +1,58 @@
+"""Reading the catalog, subscriptions and invoices. Everything here runs inside the merchant's scope."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from billingos.common.periods import Period, calendar_month, period_containing
+from customers.models import Customer
+from subscriptions.models import Price, Product, Subscription
+
+LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
+
+
+def products(merchant_id: UUID, *, active: bool | None = None) -> QuerySet[Product]:
+    rows = Product.objects.for_merchant(merchant_id).filter(deleted_at=None)
+    return rows if active is None else rows.filter(active=active)
+
+
+def prices(merchant_id: UUID, *, active: bool | None = None, product: Product | None = None) -> QuerySet[Price]:
+    rows = Price.objects.for_merchant(merchant_id).filter(deleted_at=None).select_related("version__product")
+    if product:
+        rows = rows.filter(version__product=product)
+    return rows if active is None else rows.filter(active=active)
+
+
+def subscriptions(
+    merchant_id: UUID, *, customer: Customer | None = None, status: str | None = None
+) -> QuerySet[Subscription]:
+    """With customer and items at hand."""
+    rows = (
+        Subscription.objects.for_merchant(merchant_id)
+        .select_related("customer")
+        .prefetch_related("items__price", "items__version__product")
+    )
+    if customer:
+        rows = rows.filter(customer=customer)
+    return rows.filter(status=status) if status else rows
+
+
+def billing_period(customer: Customer, at: datetime) -> Period:
+    """The period in which the customer's usage at `at` counts: its subscription's, else the UTC month.
+
+    With several subscriptions the one that was begun first, of those that have not ended, sets the rhythm.
+    """
+    row = (
+        Subscription.objects.for_merchant(customer.merchant_id)
+        .filter(customer=customer)
+        .order_by("ended_at", "started_at", "id")  # NULL (not ended) sorts last in ascending order
+    )
+    living = row.filter(status__in=LIVING).first() or row.last()
+    item = living.items.select_related("price").order_by("id").first() if living else None
+    if living is None or item is None or not item.price.interval:
+        return calendar_month(at)
+    if item.current_period_start <= at < item.current_period_end:
+        return Period(item.current_period_start, item.current_period_end)
+    interval = Price.Interval(item.price.interval).value
+    return period_containing(living.billing_cycle_anchor, interval, item.price.interval_count, at)
