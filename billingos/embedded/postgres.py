@@ -46,7 +46,7 @@ class Cluster:
         self.home = server_home(state)
         self.data = self.home / "data"
         self.log = self.home / "postgres.log"
-        self.port = 0
+        self._port: int | None = None
 
     @cached_property
     def programs(self) -> PostgresPrograms:
@@ -60,10 +60,8 @@ class Cluster:
             self._create()
         if self.postmaster() is None:
             self._clear_after_crash()
-            self.port = remembered_port(self.state, self.name)
-            self._launch()
-        else:
-            self.port = self._recorded_port()
+            self._launch(remembered_port(self.state, self.name))
+        self._port = self._recorded_port()
 
     def stop(self, timeout_seconds: float = 10) -> None:
         """Disconnect the clients and shut down; past the timeout without a checkpoint, which loses nothing either."""
@@ -100,6 +98,11 @@ class Cluster:
     @property
     def password(self) -> str:
         return self.state.secret("postgres")
+
+    @property
+    def port(self) -> int:
+        """Kept once known: while the server is being restarted, its pid file tells nothing."""
+        return self._port or self._recorded_port()
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """A superuser's connection, for roles and databases; nothing of the application ever uses it."""
@@ -168,11 +171,11 @@ class Cluster:
 
     # --- Starting ---------------------------------------------------------------------------------------------------
 
-    def _launch(self) -> None:
+    def _launch(self, port: int) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         offset = self.log.stat().st_size if self.log.exists() else 0
-        settings = {**COMMON_SETTINGS, "port": str(self.port), **({} if self.durable else THROW_AWAY_SETTINGS)}
+        settings = {**COMMON_SETTINGS, "port": str(port), **({} if self.durable else THROW_AWAY_SETTINGS)}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         done = self._pg_ctl("start", "-w", "-t", "60", "-l", str(self.log), "-o", options)
         if done.returncode:

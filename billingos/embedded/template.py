@@ -170,7 +170,7 @@ def migrate(cluster: Cluster, name: str, environment: dict[str, str], report: Re
 def run_migrate(environment: dict[str, str], report: Report) -> None:
     """`manage.py migrate --database owner`, telling how far it is."""
     process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-        [sys.executable, "manage.py", "migrate", "--database", "owner", "--no-input"],
+        [sys.executable, "manage.py", "migrate", "--database", "owner", "--no-input", "--skip-checks"],
         cwd=BASE_DIR,
         env={**environment, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
@@ -182,7 +182,11 @@ def run_migrate(environment: dict[str, str], report: Report) -> None:
     errors: list[str] = []
     reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
     reader.start()
-    _report_progress(process, report)
+    try:
+        _report_progress(process, report)
+    except BaseException:  # Ctrl-C: what is half done is done again from the start
+        process.kill()
+        raise
     reader.join()
     if process.wait():
         for line in errors[-30:]:
