@@ -227,7 +227,8 @@ class Cluster:
             )
         lines = [line for line in output.splitlines() if "FATAL" in line or "PANIC" in line or "error" in line.lower()]
         reason = (lines or output.strip().splitlines() or ["no reason given"])[-1].strip()
-        return StartError(f"PostgreSQL {what}: {reason}. Its whole log is {self.log}; see docs/operations.md.")
+        log = f" Its whole log is {self.log}." if self.log.exists() else ""
+        return StartError(f"PostgreSQL {what}: {reason}.{log} See docs/operations.md, “Troubleshooting”.")
 
 
 def server_home(state: StateFolder) -> Path:

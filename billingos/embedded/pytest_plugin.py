@@ -33,6 +33,7 @@ FIXED_VALUES = {
     "STRIPE_API_BASE": "http://127.0.0.1:9",
     "STRIPE_SECRET_KEY": "sk_test_nothing",
     "STRIPE_WEBHOOK_SECRETS": "whsec_test",
+    "UNSCOPED_QUERIES_RAISE": "1",
 }
 SERVER_VALUES = {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "BILLINGOS_STATE_DIR", TEMPLATE}
 
@@ -44,7 +45,7 @@ def outside_environment() -> dict[str, str]:
 
 def prepare_database() -> None:
     """This worker's database, fresh from the template, and its Valkey database, empty."""
-    clone_database(_cluster(), os.environ[TEMPLATE], os.environ["DATABASE_URL"].rpartition("/")[2])
+    clone_database(run_cluster(), os.environ[TEMPLATE], os.environ["DATABASE_URL"].rpartition("/")[2])
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
         client.flushdb()
 
@@ -53,12 +54,12 @@ class RunServers:
     """The servers of a whole run, held by the process that was called."""
 
     def __init__(self) -> None:
-        self.cluster = _cluster()
-        self.valkey = Valkey(_state())
+        self.cluster = run_cluster()
+        self.valkey = Valkey(run_state())
         self._lock: IO[str] | None = None
 
     def start(self) -> None:
-        state = _state()
+        state = run_state()
         state.prepare()
         state.require_space(SPACE_MEGABYTES)
         self._lock = state.lock(lambda holder: _say(f"another test run ({holder}) uses this checkout: waiting for it"))
@@ -87,7 +88,7 @@ class RunServers:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     if TEMPLATE in os.environ:  # an xdist worker, or a pytest inside a test
         server = os.environ["REDIS_URL"].rpartition("/")[0]
-        os.environ.update(_values(_cluster(), f"{server}/{_valkey_database()}"))
+        os.environ.update(_values(run_cluster(), f"{server}/{_valkey_database()}"))
     else:
         _start_servers(early_config)
     return (yield)
@@ -106,19 +107,19 @@ def _start_servers(config: pytest.Config) -> None:
 def _values(cluster: Cluster, redis_url: str) -> dict[str, str]:
     name = _database_name()
     return FIXED_VALUES | {
-        "BILLINGOS_STATE_DIR": str(_state().path),
+        "BILLINGOS_STATE_DIR": str(run_state().path),
         "DATABASE_URL": app_url(cluster, name),
         "DATABASE_OWNER_URL": owner_url(cluster, name),
         "REDIS_URL": redis_url,
     }
 
 
-def _state() -> StateFolder:
+def run_state() -> StateFolder:
     return StateFolder(BASE_DIR / ".billingos" / "test")
 
 
-def _cluster() -> Cluster:
-    return Cluster(_state(), durable=False)
+def run_cluster() -> Cluster:
+    return Cluster(run_state(), durable=False)
 
 
 def _worker() -> str:

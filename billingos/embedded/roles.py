@@ -23,9 +23,8 @@ def ensure_roles(cluster: Cluster) -> None:
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(OWNER)))
         _create(connection, APP, "LOGIN")
         _create(connection, PLATFORM, "NOLOGIN")
-        connection.execute(
-            sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE").format(sql.Identifier(PLATFORM), sql.Identifier(APP))
-        )
+        _grant_by_set_role_only(connection, PLATFORM, to=APP)
+        _grant_by_set_role_only(connection, APP, to=OWNER)  # as the first migration does
         connection.execute("RESET ROLE")
         for role in (OWNER, APP):
             _set_password(connection, role, cluster.state.secret(role))
@@ -43,6 +42,11 @@ def _create(connection: psycopg.Connection, role: str, attributes: str) -> None:
     found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
     if found is None:
         connection.execute(f"CREATE ROLE {role} {attributes}".encode())
+
+
+def _grant_by_set_role_only(connection: psycopg.Connection, role: str, *, to: str) -> None:
+    statement = sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE")
+    connection.execute(statement.format(sql.Identifier(role), sql.Identifier(to)))
 
 
 def _set_password(connection: psycopg.Connection, role: str, password: str) -> None:

@@ -46,10 +46,10 @@ def drop_database(cluster: Cluster, name: str) -> None:
 def clone_database(cluster: Cluster, template: str, name: str) -> None:
     """Replace `name` by a copy of `template`."""
     drop_database(cluster, name)
-    _create(cluster, name, template)
+    create_database(cluster, name, template)
 
 
-def _create(cluster: Cluster, name: str, template: str = "template1") -> None:
+def create_database(cluster: Cluster, name: str, template: str = "template1") -> None:
     statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY {}")
     # Copying files needs a checkpoint, which costs nothing where nothing is synced; the log is kinder to a durable cluster.
     strategy = "wal_log" if cluster.durable else "file_copy"
@@ -111,20 +111,20 @@ def _fill_new(cluster: Cluster, name: str, environment: dict[str, str], report: 
     part = f"{name}_part"
     dump = cache_folder() / f"schema-{migrations_fingerprint()}.sql"
     drop_database(cluster, part)
-    _create(cluster, part)
-    if not (dump.is_file() and _restore(cluster, part, dump)):
+    create_database(cluster, part)
+    if not (dump.is_file() and restore(cluster, part, dump)):
         drop_database(cluster, part)
-        _create(cluster, part)
+        create_database(cluster, part)
         report("migrating an empty database: about 40 seconds, once")
         migrate(cluster, part, environment, report)
-        _keep_dump(cluster, part, dump)
+        keep_dump(cluster, part, dump)
     _rename(cluster, part, name)
 
 
 # --- The dump -----------------------------------------------------------------------------------------------------------
 
 
-def _restore(cluster: Cluster, name: str, dump: Path) -> bool:
+def restore(cluster: Cluster, name: str, dump: Path) -> bool:
     """A dump that does not apply is worth nothing: the caller migrates instead."""
     try:
         script = dump.read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def _restore(cluster: Cluster, name: str, dump: Path) -> bool:
     return done.returncode == 0
 
 
-def _keep_dump(cluster: Cluster, name: str, dump: Path) -> None:
+def keep_dump(cluster: Cluster, name: str, dump: Path) -> None:
     """As the superuser, whom row-level security does not bind. Not being able to keep it only costs time later."""
     done = cluster.programs.run("pg_dump", *_target(cluster, name), password=cluster.password)
     if done.returncode:
