@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import requests
 
@@ -32,8 +32,8 @@ class Attempt:
     account: str | None
     endpoint: str
     url: str
-    number: int
-    status: int
+    number: int = 1
+    status: int = 0
 
 
 class Deliveries:
@@ -86,18 +86,16 @@ class Deliveries:
         if prepared is None:
             self._close(delivery)
             return
-        url, body, headers, note = prepared
+        body, headers, note = prepared
         try:
-            status = self._send(url, body, headers)
+            status = self._send(note.url, body, headers)
         except Exception:
-            log.exception("webhook to %s raised", url)
+            log.exception("webhook to %s raised", note.url)
             status = 0
-        self.log.append(Attempt(number=delivery["attempts"] + 1, status=status, **note))
+        self.log.append(replace(note, number=delivery["attempts"] + 1, status=status))
         self._record(delivery, 200 <= status < 300)
 
-    def _prepare(
-        self, delivery: Record
-    ) -> tuple[str, bytes, dict[str, str], dict[str, str | float | None]] | None:
+    def _prepare(self, delivery: Record) -> tuple[bytes, dict[str, str], Attempt] | None:
         engine, platform = self._engine, self._engine.settings.platform_account
         with engine.lock:
             event = engine.store.find(delivery["event_account"], "event", delivery["event"])
@@ -114,15 +112,8 @@ class Deliveries:
             "Stripe-Signature": sign(body, secret, int(now)),
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
-        note: dict[str, str | float | None] = {
-            "at": now,
-            "event": shown["id"],
-            "type": shown["type"],
-            "account": shown.get("account"),
-            "endpoint": delivery["endpoint"],
-            "url": url,
-        }
-        return url, body, headers, note
+        note = Attempt(now, shown["id"], shown["type"], shown.get("account"), delivery["endpoint"], url)
+        return body, headers, note
 
     def _record(self, delivery: Record, delivered: bool) -> None:
         delays = self._engine.settings.delivery_delays

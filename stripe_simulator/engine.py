@@ -56,23 +56,24 @@ class Engine:
             self.store.commit()
         self.dispatch(work.deliveries)
 
-    def run_clock(self, account: str, clock_id: str) -> list[Record]:
-        """Move a test clock to its target, in batches; the deliveries that this causes. Holds the lock per batch."""
-        deliveries: list[Record] = []
+    def run_clock(self, account: str, clock_id: str, hand_over: Callable[[list[Record]], None]) -> None:
+        """Move a test clock to its target in batches, each with its own commit and its deliveries."""
         while True:
+            deliveries: list[Record] = []
             with self.lock:
                 clock = self.store.find(account, "test_helpers.test_clock", clock_id)
                 if clock is None or clock["status"] != "advancing":
-                    return deliveries
+                    return
                 if self._batch(clock, clock["_target"], deliveries):
                     self._arrive(clock, deliveries)
                 self.store.commit()
+            hand_over(deliveries)
 
     def run_clock_in_background(self, account: str, clock_id: str) -> None:
-        """The same in a thread of its own, whose deliveries follow."""
+        """The same in a thread of its own."""
 
         def run() -> None:
-            self.dispatch(self.run_clock(account, clock_id))
+            self.run_clock(account, clock_id, self.dispatch)
 
         threading.Thread(target=run, name="clock", daemon=True).start()
 

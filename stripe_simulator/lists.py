@@ -13,7 +13,7 @@ DEFAULT_LIMIT = 10
 
 def newest_first(records: Iterable[Record]) -> list[Record]:
     """By ``created``, then id, both descending."""
-    return sorted(records, key=lambda record: (record.get("created", 0), record["id"]), reverse=True)
+    return sorted(records, key=_order, reverse=True)
 
 
 def within(bounds: dict[str, int] | None, value: int | None) -> bool:
@@ -46,16 +46,25 @@ def page(
     if after and before:
         raise invalid("You can only specify one of these parameters: starting_after, ending_before.")
     if before:
-        end = _position(everything, before, "ending_before")
+        end = _position(work, everything, before, "ending_before")[0]
         chosen, has_more = everything[max(end - limit, 0) : end], end > limit
     else:
-        start = _position(everything, after, "starting_after") + 1 if after else 0
+        start = _position(work, everything, after, "starting_after")[1] if after else 0
         chosen, has_more = everything[start : start + limit], len(everything) > start + limit
     return list_object(url, [show(work, record) for record in chosen], has_more)
 
 
-def _position(records: list[Record], id: str, param: str) -> int:
+def _position(work: Work, records: list[Record], id: str, param: str) -> tuple[int, int]:
+    """Where the cursor's object begins and ends in a list; it may have dropped out of the filter meanwhile."""
     for position, record in enumerate(records):
         if record["id"] == id:
-            return position
-    raise not_found("object", id, param, 400)
+            return position, position + 1
+    cursor = work.store.anywhere(work.account, id)
+    if cursor is None:
+        raise not_found("object", id, param, 400)
+    newer = sum(1 for record in records if _order(record) > _order(cursor))
+    return newer, newer
+
+
+def _order(record: Record) -> tuple[int, str]:
+    return record.get("created", 0), record["id"]

@@ -22,7 +22,7 @@ class Param:
         raise NotImplementedError
 
 
-Fields = Mapping[str, Param]
+Fields = dict[str, Param]
 
 
 def read_fields(fields: Fields, raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -188,7 +188,7 @@ class Range(Param):
         """Bounds by name; an exact time is ``gte`` and ``lte``."""
         bound = Integer()
         if isinstance(raw, dict):
-            bounds = dict.fromkeys(("gt", "gte", "lt", "lte"), bound)
+            bounds: Fields = dict.fromkeys(("gt", "gte", "lt", "lte"), bound)
             return read_fields(bounds, raw, name)
         exact = bound.read(raw, name)
         return {"gte": int(exact or 0), "lte": int(exact or 0)}

@@ -22,7 +22,7 @@ class Server:
             app, host=host, port=port, threads=THREADS, map={}, ident="stripe-simulator"
         )
         self._on_close = on_close
-        self.host, self.port = host, int(self._server.effective_port)
+        self.host, self.port = host, int(vars(self._server)["effective_port"])
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
         self._thread.start()
 

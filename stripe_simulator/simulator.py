@@ -1,5 +1,6 @@
 """The simulator as a Python object: state, engine, webhooks and a server to reach them."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from stripe_simulator.settings import API_VERSION, Settings
 from stripe_simulator.store import Store
 
 TICK_SECONDS = 1.0
+log = logging.getLogger("stripe_simulator")
 
 
 class Simulator:
@@ -105,7 +107,10 @@ class Simulator:
 
     def _tick(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
-            self.engine.tick()
+            try:
+                self.engine.tick()
+            except Exception:
+                log.exception("the wall clock's tick failed")
 
     def _resume_clocks(self) -> None:
         with self.engine.lock:

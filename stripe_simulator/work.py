@@ -22,7 +22,7 @@ class Work:
     settings: "Settings"
     account: str
     wall: Callable[[], int]
-    run_clock: Callable[[str, str], list[Record]]
+    run_clock: Callable[[str, str, Callable[[list[Record]], None]], None]
     run_clock_in_background: Callable[[str, str], None]
     request_id: str | None = None
     idempotency_key: str | None = None

@@ -95,8 +95,13 @@ def _balances(balance: int, total: int) -> tuple[int, int, int]:
     return (balance, owed, 0) if owed < 0 else (balance, 0, owed)
 
 
-def attempt(work: Work, invoice: Record, method: Record | None = None) -> str | None:
-    """Try to collect an open invoice; the decline code (``no_payment_method`` where there is none), or None."""
+def attempt(
+    work: Work, invoice: Record, method: Record | None = None, *, by_hand: bool = False
+) -> str | None:
+    """Try to collect an open invoice; the decline code (``no_payment_method`` where there is none), or None.
+
+    A try ``by_hand`` leaves the schedule of automatic tries as it is.
+    """
     method = method or payments.payment_method_for(work, invoice)
     intent = payments.intent_of(work, invoice)
     if intent is None:
@@ -106,7 +111,6 @@ def attempt(work: Work, invoice: Record, method: Record | None = None) -> str | 
         invoice |= {
             "attempted": True,
             "attempt_count": invoice["attempt_count"] + 1,
-            "next_payment_attempt": None,
         }
     if method is None:
         payments.fail_without_method(work, intent)
@@ -116,7 +120,7 @@ def attempt(work: Work, invoice: Record, method: Record | None = None) -> str | 
     if decline is None:
         mark_paid(work, invoice)
     else:
-        standing.after_failure(work, invoice)
+        standing.after_failure(work, invoice, by_hand=by_hand)
     return decline
 
 

@@ -48,10 +48,10 @@ def after_payment(work: Work, invoice: Record) -> None:
         entitlements.refresh(work, subscription["customer"])
 
 
-def after_failure(work: Work, invoice: Record) -> None:
-    """A failed try: ``past_due`` and another try later, or the end of dunning. First invoices stay incomplete."""
+def after_failure(work: Work, invoice: Record, *, by_hand: bool) -> None:
+    """A failed try: ``past_due``, then another try later or the end of dunning. First invoices stay incomplete."""
     subscription = work.find("subscription", invoice["_subscription"])
-    if subscription is None or subscription["status"] in ENDED:
+    if subscription is None or subscription["status"] in ENDED or by_hand:
         emit(work, "invoice.payment_failed", invoice)
         return
     first = invoice["billing_reason"] == "subscription_create" and subscription["status"] == "incomplete"

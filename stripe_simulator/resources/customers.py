@@ -34,7 +34,8 @@ _INVOICE_SETTINGS: Fields = {
     "default_payment_method": Text(),
     "footer": Text(),
 }
-_FIELDS: Fields = {name: Text() for name in _TEXTS} | {
+_FIELDS: Fields = {
+    **{name: Text() for name in _TEXTS},
     "address": Hash(fields=ADDRESS),
     "balance": Integer(),
     "invoice_prefix": Text(),

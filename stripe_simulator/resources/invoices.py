@@ -91,7 +91,7 @@ def pay(work: Work, values: dict[str, Any], id: str) -> Json:
         return render(work, invoice)
     chosen = values.get("payment_method") or values.get("source")
     method = _method(work, invoice, chosen) if chosen else None
-    decline = engine.attempt(work, invoice, method)
+    decline = engine.attempt(work, invoice, method, by_hand=True)
     if decline is not None:
         raise engine.decline_error(work, invoice, decline)
     return render(work, invoice)

@@ -4,7 +4,7 @@ from typing import Any
 
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import invalid
+from stripe_simulator.errors import invalid, not_found
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.lists import page, within
@@ -182,5 +182,5 @@ def detach_feature(work: Work, values: dict[str, Any], id: str, feature: str) ->
 def _attached(work: Work, product: str, id: str) -> Record:
     attached = work.get("product_feature", id)
     if attached["_product"] != product:
-        raise invalid(f"No such product_feature: '{id}'", "id", "resource_missing")
+        raise not_found("product_feature", id, "id")
     return attached

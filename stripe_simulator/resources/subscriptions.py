@@ -6,7 +6,7 @@ from stripe_simulator.billing import changes, standing
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import invalid, missing_param, not_simulated
+from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
 from stripe_simulator.events import updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.lists import page, within
@@ -168,7 +168,7 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
     """Cancel now."""
     subscription = work.get("subscription", id)
     if subscription["status"] in standing.ENDED:
-        raise invalid(f"No such subscription: '{id}'", "id", "resource_missing")
+        raise not_found("subscription", id, "id")
     if values.get("prorate") or values.get("invoice_now"):
         raise not_simulated("prorate and invoice_now at cancellation", "prorate")
     if values.get("cancellation_details"):

@@ -80,7 +80,7 @@ def advance(work: Work, values: dict[str, Any], id: str) -> Json:
         clock["status_details"] = {"advancing": {"target_frozen_time": target}}
     emit(work, "test_helpers.test_clock.advancing", clock)
     if work.settings.synchronous_clocks:
-        work.deliveries.extend(work.run_clock(work.account, id))
+        work.run_clock(work.account, id, work.deliveries.extend)
     else:
         account = work.account
         work.after = lambda: work.run_clock_in_background(account, id)
