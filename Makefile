@@ -1,0 +1,51 @@
+# BillingOS: everything here needs make and Python 3.11, 3.12 or 3.13, nothing else.
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed-$(firstword $(shell cksum requirements.lock | tr -d ' '))
+# mypy's Django plugin reads the settings, which ask for these; nothing connects anywhere.
+LINT_SETTINGS := SECRET_KEY=lint STRIPE_SECRET_KEY=sk_test_lint DATABASE_URL=postgresql://lint@127.0.0.1/lint \
+	REDIS_URL=redis://127.0.0.1:1/0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run reset test test-long lint bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## Make .venv and install the locked packages
+
+run: $(STAMP) ## Start everything and show where to go; Ctrl-C stops it
+	@$(BIN)/python -m billingos.embedded run
+
+reset: $(STAMP) ## Delete the state of make run: database, simulator, demo
+	@$(BIN)/python -m billingos.embedded reset
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
+
+test-long: $(STAMP) ## Run storms and properties at full size
+	$(BIN)/python -m pytest -m long $(ARGS) || test $$? -eq 5
+
+lint: $(STAMP) ## Check style, types and imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(LINT_SETTINGS) $(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## Run the benchmarks
+	@test -f benchmarks/__main__.py || { echo "There are no benchmarks yet."; exit 1; }
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# One file a lock: when the lock changes, so does the name, and the packages are installed again.
+$(STAMP): requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python was not found. Install Python 3.11, 3.12 or 3.13, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "$(PYTHON) is `$(PYTHON) --version 2>&1`, but BillingOS needs Python 3.11, 3.12 or 3.13. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) can't make virtual environments: its venv module is missing. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages into $(VENV): about half a minute, plus the download"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@rm -f $(VENV)/installed-*
+	@touch $@

@@ -1,0 +1,43 @@
+"""Databases for tests: billingos.embedded.pytest_plugin starts the servers, the fixtures here hand them out.
+
+Tests connect as the application role, which row-level security binds. Each worker has one database, made anew at the start of a run.
+"""
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+from django.db import connections
+from pytest_django.plugin import DjangoDbBlocker
+
+from billingos.embedded import pytest_plugin
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None) -> None:
+    """In place of pytest-django's: the database is a copy of the migrated template, not migrated again."""
+    pytest_plugin.prepare_database()
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database without a transaction around the test: what is committed stays until the run ends.
+
+    For tests of locks, of several connections, and of tenancy, which a wrapping transaction would hide. There is no flush: the
+    application role may not truncate, and a test makes merchants of its own instead.
+    """
+    with django_db_blocker.unblock():
+        yield
+        connections.close_all()
+
+
+@pytest.fixture
+def transactional_db() -> NoReturn:
+    """Refused: its flush after each test would need the owner's rights and half a second."""
+    pytest.fail("use the fixture committed_db instead of transactional_db (see tests/conftest.py)")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        pytest.fail("use the fixture committed_db instead of django_db(transaction=True) (see tests/conftest.py)")
