@@ -137,7 +137,10 @@ def project(merchant_id: UUID, stripe_object: StripeObject, *, event_at: datetim
 
 
 class DomainConfig(AppConfig):
-    """An app whose registry modules are loaded at start."""
+    """An app whose registry modules are loaded at start.
+
+    Name it through its module in `apps.py`: Django takes every class that stands there by itself for a candidate.
+    """
 
     def ready(self) -> None:
         for module in ("sync", "webhooks", "reactions"):

@@ -57,13 +57,17 @@ def create(work: Work, values: dict[str, Any]) -> Json:
         work.get("test_helpers.test_clock", clock, "test_clock")
     customer = work.insert("customer", _blank(work, clock), clock=clock)
     _apply(work, customer, values)
+    attached: dict[str, str] = {}  # a test token makes a new method each time: the default means the one just made
     for name in ("payment_method", "source"):
         if values.get(name):
             method = attach_to(work, resolve(work, values[name], name), customer)
+            attached[values[name]] = method["id"]
             if name == "source":
                 customer["default_source"] = method["id"]
     wanted = (values.get("invoice_settings") or {}).get("default_payment_method")
-    if wanted:
+    if wanted in attached:
+        customer["invoice_settings"]["default_payment_method"] = attached[wanted]
+    elif wanted:
         customer["invoice_settings"]["default_payment_method"] = _own_method(work, customer, wanted)
     emit(work, "customer.created", customer)
     return render(work, customer)
