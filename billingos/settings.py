@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "entitlements",
     "insights",
     "billingos.dashboard",
+    "billingos.demo",
 ]
 MIDDLEWARE = [
     "billingos.api.request_ids.RequestIdMiddleware",
