@@ -51,7 +51,9 @@ class Shop:
         customer = self.client.v1.customers.create(values).id
         if card:
             method = self.client.v1.customers.payment_methods.list(customer).data[0].id
-            self.client.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": method}})
+            self.client.v1.customers.update(
+                customer, {"invoice_settings": {"default_payment_method": method}}
+            )
         return customer
 
     def subscribe(self, customer: str, price: str, **values: Any) -> stripe.Subscription:

@@ -1,5 +1,7 @@
 """Subscriptions from their first invoice to their end, on test clocks."""
 
+from typing import Any
+
 import pytest
 import stripe
 
@@ -29,7 +31,11 @@ def test_renewal_is_a_draft_for_an_hour(shop: Shop) -> None:
 
     shop.advance(clock, renewal + HOUR - 1)
     draft = shop.invoices(subscription.id)[-1]
-    assert (draft.status, draft.created, draft.automatically_finalizes_at) == ("draft", renewal, renewal + HOUR)
+    assert (draft.status, draft.created, draft.automatically_finalizes_at) == (
+        "draft",
+        renewal,
+        renewal + HOUR,
+    )
     shop.advance(clock, renewal + HOUR)
     paid = shop.invoices(subscription.id)[-1]
     assert (paid.id, paid.status, paid.billing_reason) == (draft.id, "paid", "subscription_cycle")
@@ -70,7 +76,19 @@ def test_one_long_advance_equals_many_short_ones(shop: Shop) -> None:
     invoices = shop.invoices(subscription.id)
     assert [invoice.status for invoice in invoices] == ["paid"] * 13
     days = [invoice.lines.data[0].period.start for invoice in invoices]
-    month_ends = [(2, 28), (3, 31), (4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30), (12, 31)]
+    month_ends = [
+        (2, 28),
+        (3, 31),
+        (4, 30),
+        (5, 31),
+        (6, 30),
+        (7, 31),
+        (8, 31),
+        (9, 30),
+        (10, 31),
+        (11, 30),
+        (12, 31),
+    ]
     assert days == [start, *(moment(2026, *day) for day in month_ends), moment(2027, 1, 31)]
 
 
@@ -140,7 +158,10 @@ def test_trial_becomes_paid(shop: Shop) -> None:
     after = shop.subscription(subscription.id)
     assert (after.status, item_of(after).current_period_start) == ("active", start + 14 * DAY)
     assert item_of(after).current_period_end == moment(2026, 8, 15)
-    assert [(one.total, one.status) for one in shop.invoices(subscription.id)] == [(0, "paid"), (2_000, "paid")]
+    assert [(one.total, one.status) for one in shop.invoices(subscription.id)] == [
+        (0, "paid"),
+        (2_000, "paid"),
+    ]
 
 
 def test_trial_can_be_ended_now(shop: Shop) -> None:
@@ -207,7 +228,8 @@ def test_error_if_incomplete_leaves_nothing_behind(shop: Shop) -> None:
     before = len(shop.received)
     with pytest.raises(stripe.CardError) as refused:
         shop.subscribe(customer, shop.price(2_000), payment_behavior="error_if_incomplete")
-    assert refused.value.json_body["error"]["decline_code"] == "generic_decline"
+    body: Any = refused.value.json_body
+    assert body["error"]["decline_code"] == "generic_decline"
     assert shop.client.v1.subscriptions.list({"status": "all"}).data == []
     assert shop.client.v1.invoices.list().data == []
     assert set(shop.types()[before:]) == {"product.created", "price.created"}
@@ -276,7 +298,11 @@ def test_invoice_sent_by_mail_leaves_the_subscription_active(shop: Shop) -> None
         shop.customer(card=None), shop.price(900), collection_method="send_invoice", days_until_due=10
     )
     invoice = shop.invoices(subscription.id)[0]
-    assert (subscription.status, invoice.status, invoice.due_date) == ("active", "open", invoice.created + 10 * DAY)
+    assert (subscription.status, invoice.status, invoice.due_date) == (
+        "active",
+        "open",
+        invoice.created + 10 * DAY,
+    )
     assert shop.client.v1.invoices.pay(invoice.id, {"paid_out_of_band": True}).status == "paid"
 
 
@@ -292,5 +318,9 @@ def test_the_wall_clock_renews_too() -> None:
         time[0] = moment(2026, 3, 31, 14)
         simulator.tick()
         invoices = shop.invoices(subscription.id)
-        assert [one.created for one in invoices] == [moment(2026, 1, 31), moment(2026, 2, 28), moment(2026, 3, 31)]
+        assert [one.created for one in invoices] == [
+            moment(2026, 1, 31),
+            moment(2026, 2, 28),
+            moment(2026, 3, 31),
+        ]
         assert [one.status for one in invoices] == ["paid", "paid", "paid"]
