@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 def boundary(anchor: int, interval: str, count: int, number: int) -> int:
     """Unix seconds of the ``number``-th boundary after the anchor, for ``count`` intervals a period.
 
-    Days and weeks are 86,400 and 604,800 seconds; months and years keep the anchor's day of the month and time
-    (UTC), or the month's last day where the month is too short.
+    Days and weeks are 86,400 and 604,800 seconds; months and years keep the anchor's day of the month and
+    time (UTC), or the month's last day where the month is too short.
     """
     if interval == "day":
         return anchor + timedelta(days=count * number) // timedelta(seconds=1)

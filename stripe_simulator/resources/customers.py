@@ -136,7 +136,7 @@ _CLAUSE = re.compile(
     {"query": Text(required=True), "limit": Integer(least=1, most=100), "page": Text()},
 )
 def search(work: Work, values: dict[str, Any]) -> Json:
-    """Customers by ``email``, ``name``, ``phone`` or ``metadata['key']``, exactly (``:``) or in part (``~``)."""
+    """Customers by ``email``, ``name``, ``phone`` or ``metadata['key']``; ``:`` is exact, ``~`` in part."""
     clauses = [_clause(text) for text in values["query"].split(" AND ")]
     found = [
         record for record in newest_first(work.all("customer")) if all(_holds(record, one) for one in clauses)
@@ -172,8 +172,8 @@ def _own_method(work: Work, customer: Record, id: str) -> str:
     method = resolve(work, id, "invoice_settings[default_payment_method]")
     if method["customer"] != customer["id"]:
         raise invalid(
-            f"The customer does not have a payment method with the ID {id}. The payment method must be attached to the "
-            "customer.",
+            f"The customer does not have a payment method with the ID {id}. The payment method must be "
+            "attached to the customer.",
             "invoice_settings[default_payment_method]",
             "resource_missing",
         )

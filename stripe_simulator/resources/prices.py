@@ -245,7 +245,7 @@ def _free_lookup_key(work: Work, key: str, transfer: bool) -> None:
     for holder in work.related("price", "lookup_key", key):
         if not transfer:
             raise invalid(
-                f"A price (`{holder['id']}`) already uses that lookup key. (Pass transfer_lookup_key to move it.)",
+                f"A price (`{holder['id']}`) already uses that lookup key.",
                 "lookup_key",
             )
         with updating(work, holder):

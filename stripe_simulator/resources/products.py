@@ -112,8 +112,8 @@ def delete(work: Work, values: dict[str, Any], id: str) -> Json:
     product = work.get("product", id)
     if work.related("price", "product", id):
         raise invalid(
-            "This product cannot be deleted because it has one or more user-created prices. To archive this product, "
-            "set its active property to false."
+            "This product cannot be deleted because it has one or more user-created prices. To archive this "
+            "product, set its active property to false."
         )
     emit(work, "product.deleted", product)
     work.delete(product)

@@ -25,8 +25,8 @@ def test_accounts_never_see_each_other(shop: Shop) -> None:
     assert shop.client.v1.products.list().data == []
 
     customer = shop.client.v1.customers.create({}, options=first)
-    options: Any
-    for options in (second, {}):
+    nobody: Any = {}
+    for options in (second, nobody):
         with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
             shop.client.v1.customers.retrieve(customer.id, options=options)
     with pytest.raises(stripe.InvalidRequestError, match="already exists"):

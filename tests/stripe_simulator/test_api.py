@@ -177,6 +177,7 @@ def test_failures_are_replayed_unless_they_were_never_executed(shop: Shop) -> No
     declined = {"payment_method": "pm_card_chargeDeclinedInsufficientFunds"}
     first = post(shop, "/v1/customers", declined, Idempotency_Key="k2")
     again = post(shop, "/v1/customers", declined, Idempotency_Key="k2")
+    assert [one.name for one in shop.client.v1.customers.list()] == ["A"]
     assert first.json()["error"]["decline_code"] == "insufficient_funds"
     assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (
         402,

@@ -1,10 +1,11 @@
-"""Every kind of object the simulator returns, held against the type hints of the installed ``stripe`` package.
+"""Every kind of object the simulator returns, against the type hints of the installed ``stripe`` package.
 
-A hint that isn't Optional must be there; what is there must be hinted, and of its JSON type. Stripe's own sample
-objects say which Optional fields it really sends.
+A hint that isn't Optional must be there; what is there must be hinted, and of its JSON type. Stripe's own
+sample objects say which Optional fields it really sends.
 """
 
 import ast
+import functools
 import json
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -51,6 +52,7 @@ STALE = {
 }
 
 
+@functools.cache
 def class_of(kind: str) -> ast.ClassDef:
     """The class with ``OBJECT_NAME`` of this kind in stripe's source."""
     name = {"line_item": "line_item"}.get(kind, kind)
