@@ -26,21 +26,9 @@ def boundary(anchor: int, interval: str, count: int, number: int) -> int:
 
 
 def next_boundary(anchor: int, interval: str, count: int, after: int) -> int:
-    """The first boundary later than ``after``; the anchor itself counts as one."""
+    """The first boundary later than ``after``, which is not before the anchor."""
     seconds = {"day": 86_400, "week": 604_800, "month": 2_678_400, "year": 31_622_400}[interval] * count
     number = (after - anchor) // seconds  # never too far: every period is at most this long
-    if after < anchor and interval in ("month", "year"):
-        number -= 1 + (anchor - after) // (seconds * 11)
     while boundary(anchor, interval, count, number) <= after:
-        number += 1
-    return boundary(anchor, interval, count, number)
-
-
-def previous_boundary(anchor: int, interval: str, count: int, at: int) -> int:
-    """The last boundary at or before ``at``, as if the anchor's grid reached backwards as well."""
-    number = 0
-    while boundary(anchor, interval, count, number) > at:
-        number -= 1
-    while boundary(anchor, interval, count, number + 1) <= at:
         number += 1
     return boundary(anchor, interval, count, number)

@@ -8,7 +8,7 @@ at once.
 from dataclasses import dataclass
 from typing import Any
 
-from stripe_simulator import proration
+from stripe_simulator import catalog, proration
 from stripe_simulator.billing import lines, standing, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
@@ -34,10 +34,8 @@ class Change:
 
 def price_of(work: Work, sent: dict[str, Any], prefix: str) -> Record:
     """The recurring price that an item names, or a new one from ``price_data``."""
-    from stripe_simulator.resources import prices
-
     if sent.get("price_data"):
-        return prices.add(work, sent["price_data"] | {"active": False}, f"{prefix}[price_data]")
+        return catalog.add_price(work, sent["price_data"] | {"active": False}, f"{prefix}[price_data]")
     if not sent.get("price"):
         raise missing_param(f"{prefix}[price]")
     price = work.get("price", sent["price"], f"{prefix}[price]")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stripe_simulator import catalog
 from stripe_simulator.billing import changes, entitlements, standing
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.database import Record
@@ -23,7 +24,6 @@ from stripe_simulator.params import (
     merged_metadata,
 )
 from stripe_simulator.rendering import Json, list_object, render
-from stripe_simulator.resources import prices
 from stripe_simulator.work import Work
 
 _STATUSES = (
@@ -41,10 +41,10 @@ _BEHAVIOR = Text(
 _PRICE_DATA: Fields = {
     "currency": Text(required=True),
     "product": Text(required=True),
-    "recurring": prices.CREATE["recurring"],
+    "recurring": catalog.PRICE["recurring"],
     "tax_behavior": Text(),
     "unit_amount": Integer(least=0),
-    "unit_amount_decimal": prices.CREATE["unit_amount_decimal"],
+    "unit_amount_decimal": catalog.PRICE["unit_amount_decimal"],
 }
 _ITEM: Fields = {
     "metadata": Metadata(),
