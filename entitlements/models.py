@@ -77,7 +77,9 @@ class Entitlement(MerchantOwned):
         )
         indexes = (
             models.Index(
-                fields=["merchant", "customer", "feature"], condition=Q(active=True), name="entitlements_check"
+                fields=["merchant", "customer", "feature"],
+                condition=Q(active=True),
+                name="entitlements_check",
             ),
             models.Index(fields=["merchant", "source"], name="entitlements_by_source"),
         )

@@ -36,7 +36,9 @@ class FeatureSerializer(serializers.ModelSerializer[Feature]):
 
 
 class CreateFeature(StrictSerializer):
-    lookup_key = serializers.RegexField(LOOKUP_KEY, max_length=63, help_text="Lower case letters, digits, `_`, `.`, `-`.")
+    lookup_key = serializers.RegexField(
+        LOOKUP_KEY, max_length=63, help_text="Lower case letters, digits, `_`, `.`, `-`."
+    )
     name = TextField(max_length=80)
     type = serializers.ChoiceField(Feature.Type.choices, default=Feature.Type.BOOLEAN)
     meter = TextField(required=False, max_length=63, help_text="The key of the meter that counts a limit's use.")
@@ -80,7 +82,11 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
 class InclusionField(StrictSerializer):
     feature = TextField(max_length=63, help_text="A feature's lookup_key.")
     limit = IntegerField(
-        required=False, allow_null=True, min_value=0, max_value=MAX_LIMIT, help_text="Per billing period; null: no limit."
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MAX_LIMIT,
+        help_text="Per billing period; null: no limit.",
     )
 
 

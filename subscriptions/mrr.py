@@ -11,7 +11,12 @@ from typing import Any
 
 from billingos.common.money import round_half_up
 
-PER_MONTH = {"month": Fraction(1), "year": Fraction(1, 12), "week": Fraction(52, 12), "day": Fraction(365, 12)}
+PER_MONTH = {
+    "month": Fraction(1),
+    "year": Fraction(1, 12),
+    "week": Fraction(52, 12),
+    "day": Fraction(365, 12),
+}
 COUNTING = {"active", "past_due"}
 
 StripeObject = Mapping[str, Any]

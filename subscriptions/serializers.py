@@ -87,7 +87,15 @@ class SubscriptionItemSerializer(serializers.ModelSerializer[SubscriptionItem]):
 
     class Meta:
         model = SubscriptionItem
-        fields = ("id", "stripe_id", "price", "product", "quantity", "current_period_start", "current_period_end")
+        fields = (
+            "id",
+            "stripe_id",
+            "price",
+            "product",
+            "quantity",
+            "current_period_start",
+            "current_period_end",
+        )
 
 
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):

@@ -123,7 +123,14 @@ class Api:
         self._client = Client(raise_request_exception=False)
 
     def request(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, raw: bytes | None = None, **params: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        raw: bytes | None = None,
+        **params: Any,
     ) -> Any:
         """The response; `.json()` is its body. `key` is an Idempotency-Key, `params` the query."""
         headers = {"Authorization": f"Bearer {self.key}", **({"Idempotency-Key": key} if key else {})}

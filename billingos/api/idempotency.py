@@ -84,12 +84,19 @@ def _claim(merchant: Merchant, key: str, fingerprint: str) -> IdempotencyRecord:
         except IntegrityError:
             record = records.select_for_update().get(key=key)
         if record.fingerprint != fingerprint:
-            raise Conflict("This Idempotency-Key was used with another request.", param="Idempotency-Key",
-                           code="idempotency_key_reused")
+            raise Conflict(
+                "This Idempotency-Key was used with another request.",
+                param="Idempotency-Key",
+                code="idempotency_key_reused",
+            )
         if record.status is None:
             if record.locked_until > now:
-                raise Conflict("A request with this Idempotency-Key is still under way.", param="Idempotency-Key",
-                               code="idempotency_in_flight", retry_after=1)
+                raise Conflict(
+                    "A request with this Idempotency-Key is still under way.",
+                    param="Idempotency-Key",
+                    code="idempotency_in_flight",
+                    retry_after=1,
+                )
             record.locked_until = now + LOCK
             record.save(update_fields=["locked_until"])
         return record

@@ -26,7 +26,11 @@ def instant(seconds: int | None) -> datetime | None:
 
 
 def write_mirrored(
-    model: type[M], merchant_id: UUID, stripe_object: StripeObject, event_at: datetime | None, columns: dict[str, Any]
+    model: type[M],
+    merchant_id: UUID,
+    stripe_object: StripeObject,
+    event_at: datetime | None,
+    columns: dict[str, Any],
 ) -> M:
     """Inserts or updates the object's row; moves its revision and its stamp.
 

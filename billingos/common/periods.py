@@ -46,7 +46,8 @@ def period_containing(anchor: datetime, interval: Interval, interval_count: int,
     while nth_boundary(anchor, interval, interval_count, n + 1) <= at:
         n += 1
     return Period(
-        nth_boundary(anchor, interval, interval_count, n), nth_boundary(anchor, interval, interval_count, n + 1)
+        nth_boundary(anchor, interval, interval_count, n),
+        nth_boundary(anchor, interval, interval_count, n + 1),
     )
 
 

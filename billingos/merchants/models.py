@@ -67,9 +67,7 @@ class Merchant(Recorded):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
-    stripe_account_id = models.TextField(
-        null=True, blank=True, unique=True, validators=[RegexValidator(r"^acct_\w+$")]
-    )
+    stripe_account_id = models.TextField(null=True, blank=True, unique=True, validators=[RegexValidator(r"^acct_\w+$")])
     is_platform_account = models.BooleanField(default=False)
     default_currency = models.CharField(max_length=3, default="usd")
 

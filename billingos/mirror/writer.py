@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection
 from djstripe import models as djstripe
 
-from billingos.common.mirrored import reference
 from billingos.common.events import AppliedObject
+from billingos.common.mirrored import reference
 
 TABLES: dict[str, str] = {
     "customer": djstripe.Customer._meta.db_table,

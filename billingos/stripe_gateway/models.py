@@ -45,7 +45,5 @@ class WriteIntent(MerchantOwned):
             ),
         )
         indexes = (
-            models.Index(
-                fields=["lease_until"], condition=models.Q(status="pending"), name="write_intents_pending"
-            ),
+            models.Index(fields=["lease_until"], condition=models.Q(status="pending"), name="write_intents_pending"),
         )
