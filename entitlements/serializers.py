@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -93,7 +94,7 @@ class InclusionField(StrictSerializer):
 class CreateProduct(StrictSerializer):
     name = TextField(max_length=250)
     description = TextField(required=False, max_length=2000)
-    features = InclusionField(many=True, required=False, max_length=50)
+    features = serializers.ListField(child=InclusionField(), required=False, max_length=50)
     metadata = MetadataField(required=False)
 
 
@@ -118,14 +119,14 @@ class BalanceSerializer(serializers.Serializer[Balance]):
     resets_at = serializers.DateTimeField(allow_null=True)
     sources = serializers.ListField(child=serializers.CharField())
 
-    def get_used(self, balance: Balance) -> float | None:
+    def get_used(self, balance: Balance) -> int | float | None:
         return exact_number(balance.used)
 
-    def get_remaining(self, balance: Balance) -> float | None:
+    def get_remaining(self, balance: Balance) -> int | float | None:
         return exact_number(balance.remaining)
 
 
-def exact_number(value: Any) -> Any:
+def exact_number(value: Decimal | None) -> int | float | None:
     """A Decimal as a JSON number: an integer where it is whole, else the nearest double (usage, never money)."""
     if value is None:
         return None

@@ -3,10 +3,10 @@
     make run                                   # in another terminal
     .venv/bin/python examples/quickstart.py
 
-It needs `requests` and `stripe` only and takes its keys from `.billingos/demo.json`. What a merchant's server would do, it
-asks of BillingOS; what happens in Stripe (a card, a clock that moves), it asks of Stripe. Every write carries an
-Idempotency-Key made of the run's name: when a server dies, the script asks again and nothing happens twice. Run it again
-with the same `--run` and it finds everything done.
+It needs `requests` and `stripe` only and takes its keys from `.billingos/demo.json`. What a merchant's server would do,
+it asks of BillingOS; what happens in Stripe (a card, a clock that moves), it asks of Stripe. Every write carries an
+Idempotency-Key made of the run's name: when a server dies, the script asks again and nothing happens twice. Run it
+again with the same `--run` and it finds everything done.
 """
 
 import argparse
@@ -163,12 +163,8 @@ def main() -> None:
     clocks = stripe_client.v1.test_helpers.test_clocks
 
     say(f"Run {run} at {demo['url']} as {merchant['slug']}")
-    clock = patiently(
-        lambda: clocks.create(
-            {"frozen_time": START, "name": run}, {**account, "idempotency_key": f"quickstart-{run}-clock"}
-        ),
-        patience,
-    )
+    once: Any = {**account, "idempotency_key": f"quickstart-{run}-clock"}
+    clock = patiently(lambda: clocks.create({"frozen_time": START, "name": run}, once), patience)
     price = make_catalog(billing, run)
     customer, subscription = subscribe(billing, run, clock.id, price)
 

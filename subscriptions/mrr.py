@@ -48,12 +48,13 @@ def tiered_amount(tiers: Iterable[StripeObject], mode: str, quantity: int) -> Fr
             if inside:
                 return _tier_amount(tier, quantity)
             continue
-        units = (quantity if inside else up_to) - floor
+        ceiling = quantity if up_to is None else min(quantity, int(up_to))
+        units = ceiling - floor
         if units > 0:
             total += _tier_amount(tier, units)
         if inside:
             return total
-        floor = up_to
+        floor = ceiling
     return total
 
 

@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from billingos.api.authentication import merchant_of
 from billingos.api.errors import as_billing_error, error_body
@@ -45,7 +44,7 @@ def idempotent(
     """For the `post` of a view: gives the same answer to the same key."""
 
     @wraps(method)
-    def wrapped(view: APIView, request: Request, *args: P.args, **kwargs: P.kwargs) -> Response:
+    def wrapped(view: Any, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Response:
         key = idempotency_key(request)
         if key is None:
             return method(view, request, *args, **kwargs)

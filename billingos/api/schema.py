@@ -54,7 +54,9 @@ def page_of(item: type[serializers.Serializer[Any]]) -> Any:
     )
 
 
-def reads(summary: str, answer: Any, query: type[QuerySerializer] | None = None, *, not_found: bool = False) -> Callable[[F], F]:
+def reads(
+    summary: str, answer: Any, query: type[QuerySerializer] | None = None, *, not_found: bool = False
+) -> Callable[[F], F]:
     """Documents a GET."""
     statuses = (400, 401, 403, 404, 429, 503) if not_found else (400, 401, 403, 429, 503)
     return extend_schema(

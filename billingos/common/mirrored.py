@@ -51,7 +51,7 @@ def write_mirrored(
     if not created:
         for name, value in {**columns, **stamps}.items():
             setattr(row, name, value)
-        row.revision = F("revision") + 1  # type: ignore[assignment]  # an expression until it is saved
+        row.revision = F("revision") + 1
         row.save(update_fields=[*columns, *stamps, "revision"])
         row.refresh_from_db(fields=["revision"])
     return row

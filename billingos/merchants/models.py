@@ -139,7 +139,7 @@ class ApiKey(MerchantOwned):
     """A key to the API. Only its SHA-256 is kept: the key has 256 random bits, so that no salt is needed."""
 
     class Kind(models.TextChoices):
-        SECRET = "secret"
+        SECRET = "secret"  # noqa: S105  (a kind of key, not a key)
         PUBLISHABLE = "publishable"
 
     name = models.CharField(max_length=100)

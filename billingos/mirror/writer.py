@@ -31,7 +31,8 @@ ON CONFLICT (id) DO NOTHING
 
 # A stub stands in for a customer whose own event is still to come: the foreign key wants one.
 STUBS = """
-INSERT INTO djstripe_customer (id, livemode, stripe_data, email, djstripe_owner_account_id, djstripe_created, djstripe_updated)
+INSERT INTO djstripe_customer
+    (id, livemode, stripe_data, email, djstripe_owner_account_id, djstripe_created, djstripe_updated)
 SELECT stub.id, %(livemode)s, '{}', '', stub.owner, now(), 'epoch'
 FROM jsonb_to_recordset(%(stubs)s::jsonb) AS stub(id text, owner text) ORDER BY stub.id
 ON CONFLICT (id) DO NOTHING

@@ -51,12 +51,18 @@ READS: dict[str, Retrieve] = {
     ),
 }
 
+
+def _list_subscriptions(v1: V1, params: Any, options: stripe.RequestOptions) -> Any:
+    every: Any = {**params, "status": "all"}  # Stripe leaves canceled ones out unless asked
+    return v1.subscriptions.list(every, options)
+
+
 # Newest-first lists in which an intent whose idempotency key Stripe has forgotten can be looked for.
 LISTS: dict[str, Callable[[V1, Any, stripe.RequestOptions], Any]] = {
     "customers.create": lambda v1, params, options: v1.customers.list(params, options),
     "prices.create": lambda v1, params, options: v1.prices.list(params, options),
     "products.create": lambda v1, params, options: v1.products.list(params, options),
-    "subscriptions.create": lambda v1, params, options: v1.subscriptions.list({**params, "status": "all"}, options),
+    "subscriptions.create": _list_subscriptions,
 }
 
 
