@@ -81,7 +81,7 @@ class Valkey:
         """In a session of its own, so that Ctrl-C on the terminal leaves the order of stopping to the supervisor."""
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
             leashed(str(valkey_binary()), str(self._configuration_file)),
-            env={"PATH": "/usr/bin:/bin", **supervisor_mark()},
+            env={**os.environ, **supervisor_mark()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
