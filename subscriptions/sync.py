@@ -64,6 +64,8 @@ def sync_price(merchant_id: UUID, price: StripeObject, event_at: datetime | None
             Price.objects.filter(id=known.id).update(deleted_at=timezone.now(), active=False)
         return known
     columns = _price_columns(price)
+    if price.get("billing_scheme") == "tiered" and price.get("tiers") is None and not (known and known.tiers):
+        raise MissingReference("price", price["id"])  # to be retrieved with its tiers
     if known is None:
         columns["version"] = _version_for(merchant_id, reference(price["product"]))
     elif price.get("tiers") is None:

@@ -39,7 +39,8 @@ def write_mirrored(
         defaults={
             **columns,
             **stamps,
-            "stripe_created_at": from_stripe(stripe_object["created"]),
+            # Entitlement features alone carry no creation time.
+            "stripe_created_at": instant(stripe_object.get("created")) or timezone.now(),
             "revision": 1,
         },
     )

@@ -39,9 +39,7 @@ class StripeEvent:
 
 
 class DomainEvent:
-    """Base of what `publish` takes. Subclasses are frozen dataclasses that begin with `merchant_id`."""
-
-    merchant_id: UUID
+    """Base of what `publish` takes: frozen dataclasses."""
 
 
 Handler = Callable[[UUID, StripeEvent], None]

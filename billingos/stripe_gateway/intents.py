@@ -136,7 +136,8 @@ def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool) -> A
     if mirrored_model(object_type):
         # A resumed call is answered from Stripe's memory of the first one: what is true now must be asked for.
         fresh = not resumed
-        row = settle(merchant, object_type, object_id, answer=answer if fresh else None, seen=seen if fresh else None)
+        answered = {"answer": answer, "seen": seen} if fresh else {}
+        row = settle(merchant, object_type, object_id, **answered).row
     _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=object_id)
     return row
 
@@ -161,7 +162,7 @@ def _row(merchant: "Merchant", intent: WriteIntent) -> Any:
         return None
     with scope(merchant.id):
         row = model.objects.filter(merchant_id=merchant.id, stripe_id=intent.object_id).first()
-    return row or settle(merchant, intent.object_type, intent.object_id)
+    return row or settle(merchant, intent.object_type, intent.object_id).row
 
 
 def _end(

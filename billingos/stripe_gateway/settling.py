@@ -1,7 +1,6 @@
 """Stripe's truth of one object into our row: fetched without locks, applied only if the row has not moved meanwhile."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from billingos.common.errors import MissingReference, Unavailable
@@ -16,6 +15,13 @@ if TYPE_CHECKING:
 TRIES = 6
 
 
+class Settled(NamedTuple):
+    """Our row, and Stripe's object that it now says the same as."""
+
+    row: Any
+    object: StripeObject
+
+
 def revision_of(merchant_id: UUID, object_type: str, stripe_id: str) -> int | None:
     """How often our row of this object was written; None where there is no row. Inside the merchant's scope."""
     model = mirrored_model(object_type)
@@ -28,7 +34,7 @@ def revision_of(merchant_id: UUID, object_type: str, stripe_id: str) -> int | No
 
 def settle(
     merchant: "Merchant", object_type: str, stripe_id: str, *, answer: StripeObject | None = None, seen: int | None = None
-) -> Any:
+) -> Settled:
     """The row, after Stripe's present state was applied to it.
 
     `answer` is what Stripe has just said, `seen` the row's revision before it was asked. If a webhook has moved the row
@@ -43,13 +49,9 @@ def settle(
             with scope(merchant.id):
                 lock([lock_key(merchant.stripe_account_id, answer)])
                 if revision_of(merchant.id, object_type, stripe_id) == seen:
-                    return project(merchant.id, answer)
+                    return Settled(project(merchant.id, answer), answer)
             answer = None
         except MissingReference as missing:
             settle(merchant, missing.object_type, missing.stripe_id)
     raise Unavailable("This object is changing too fast. Try again.", retry_after=1)
 
-
-def is_newer(event_at: datetime, row_event_at: datetime | None) -> bool:
-    """Stamps of events compare with stamps of events only."""
-    return row_event_at is None or event_at > row_event_at

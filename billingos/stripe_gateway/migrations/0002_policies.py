@@ -1,0 +1,10 @@
+from django.db import migrations
+
+from billingos.common.policies import tenant_tables
+
+
+class Migration(migrations.Migration):
+    dependencies = [("common", "0001_roles"), ("stripe_gateway", "0001_initial")]
+    operations = [
+        *tenant_tables("write_intents"),
+    ]

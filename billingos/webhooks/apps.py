@@ -1,0 +1,6 @@
+from billingos.common.registries import DomainConfig
+
+
+class WebhooksConfig(DomainConfig):
+    name = "billingos.webhooks"
+    label = "webhooks"

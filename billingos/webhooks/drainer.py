@@ -1,0 +1,231 @@
+"""Draining the inbox. A batch goes through four short steps, none of which holds a transaction while Stripe is asked:
+
+1. claim: lease some pending events and count the attempt (committed, so that a killed worker loses nothing and a poison
+   event uses up its attempts);
+2. decide, per event, from the row's stamps: apply the payload, skip it as stale, or ask Stripe for the truth;
+3. apply, in the merchant's scope, under the customer's lock, each event in its own savepoint;
+4. finish: raw objects to the mirror, outcomes to the inbox.
+
+Every step may run twice: applying is idempotent and a row never goes back.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.utils import timezone
+
+from billingos.common.errors import BillingError, MissingReference
+from billingos.common.locks import lock, lock_key
+from billingos.common.models import StripeMirrored
+from billingos.common.registries import (
+    StripeEvent,
+    StripeObject,
+    handlers_of,
+    mirrored_model,
+    publish,
+    witnesses_of,
+)
+from billingos.common.tenancy import platform_scope, scope
+from billingos.merchants.models import Merchant
+from billingos.merchants.selectors import get_merchant
+from billingos.stripe_gateway.settling import settle
+from billingos.common.events import AppliedObject, ObjectsApplied
+from billingos.webhooks.models import WebhookEvent
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+MAX_REFERENCES = 10  # each round brings in one object that an event points to
+BACKOFF = timedelta(seconds=2)
+MAX_BACKOFF = timedelta(hours=1)
+Status = WebhookEvent.Status
+
+
+@dataclass
+class Outcome:
+    status: Status
+    reason: str = ""
+
+
+@dataclass
+class Work:
+    """One leased event on its way."""
+
+    row: WebhookEvent
+    event: StripeEvent
+    outcome: Outcome | None = None
+    applied: StripeObject | None = None
+
+
+def drain(limit: int = BATCH) -> int:
+    """Works off one batch; returns how many events it took."""
+    leased = claim(limit)
+    by_merchant: dict[UUID | None, list[Work]] = defaultdict(list)
+    for row in leased:
+        by_merchant[row.merchant_id].append(Work(row, _event(row)))
+    for merchant_id, works in by_merchant.items():
+        _drain_merchant(merchant_id, works)
+    return len(leased)
+
+
+def claim(limit: int) -> list[WebhookEvent]:
+    """Leases pending events, oldest first; another drainer skips them."""
+    now = timezone.now()
+    with platform_scope():
+        rows = list(
+            WebhookEvent.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
+            .order_by("next_attempt_at", "id")
+            .select_for_update(skip_locked=True)[:limit]
+        )
+        lease = now + timedelta(seconds=settings.INBOX_LEASE_SECONDS)
+        for row in rows:
+            if row.attempts >= settings.INBOX_MAX_ATTEMPTS:  # it took its worker down every time
+                row.status, row.reason = Status.FAILED, "worker died"
+            # The lease is the next attempt: if this worker dies, the event is due again when the lease runs out.
+            row.attempts, row.next_attempt_at, row.leased_until = row.attempts + 1, lease, lease
+        WebhookEvent.objects.bulk_update(rows, ["attempts", "next_attempt_at", "leased_until", "status", "reason"])
+    pending = [row for row in rows if row.status == Status.PENDING]
+    return sorted(pending, key=lambda row: (row.created, row.stripe_event_id))
+
+
+def _event(row: WebhookEvent) -> StripeEvent:
+    data = row.payload["data"]
+    return StripeEvent(
+        id=row.stripe_event_id,
+        type=row.type,
+        created=row.created,
+        account=row.account,
+        object=data["object"],
+        previous_attributes=data.get("previous_attributes") or {},
+    )
+
+
+def _drain_merchant(merchant_id: UUID | None, works: list[Work]) -> None:
+    if merchant_id is None:
+        for work in works:
+            work.outcome = Outcome(Status.IGNORED, "unknown account")
+    else:
+        _apply_all(get_merchant(merchant_id), works)
+    _finish(works)
+
+
+def _apply_all(merchant: Merchant, works: list[Work]) -> None:
+    """All outcomes; a failure that no event is to blame for (the database, Stripe) leaves events to their back-off."""
+    settled: set[tuple[str, str]] = set()
+    for work in works:
+        try:
+            _apply(merchant, work, settled)
+        except BillingError as error:
+            work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}")
+        except (OperationalError, InterfaceError):
+            raise  # the lease brings them back
+        except (DatabaseError, LookupError, TypeError, ValueError, AttributeError) as error:
+            log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
+            work.outcome = Outcome(Status.PENDING, f"{type(error).__name__}: {error}"[:500])
+
+
+def _apply(merchant: Merchant, work: Work, settled: set[tuple[str, str]]) -> None:
+    event = work.event
+    if not handlers_of(event.type) and not witnesses_of(event.type):
+        work.outcome = Outcome(Status.IGNORED, "no handler")
+        return
+    for _ in range(MAX_REFERENCES):
+        try:
+            verdict = _apply_once(merchant, event)
+            if verdict == "apply":
+                work.applied = event.object
+            elif verdict == "ask":
+                work.applied = _ask(merchant, event, settled)
+            work.outcome = Outcome(Status.PROCESSED, "stale" if verdict == "skip" else "")
+            return
+        except MissingReference as missing:
+            settle(merchant, missing.object_type, missing.stripe_id)
+    work.outcome = Outcome(Status.PENDING, "its references do not end")
+
+
+def _ask(merchant: Merchant, event: StripeEvent, settled: set[tuple[str, str]]) -> StripeObject | None:
+    """Applies Stripe's present state of the event's object, once per batch: all its events came before this answer."""
+    reference = (event.object["object"], event.object["id"])
+    if reference in settled:
+        return None
+    settled.add(reference)
+    return settle(merchant, *reference).object
+
+
+def _apply_once(merchant: Merchant, event: StripeEvent) -> str:
+    """Runs the event's witnesses and, where its payload is news, its handlers; returns the verdict on the payload."""
+    with scope(merchant.id), transaction.atomic():
+        lock([lock_key(event.account, event.object)])
+        for witness in witnesses_of(event.type):
+            witness(merchant.id, event)
+        verdict = _verdict(merchant.id, event)
+        if verdict == "apply":
+            for handler in handlers_of(event.type):
+                handler(merchant.id, event)
+        return verdict
+
+
+def _verdict(merchant_id: UUID, event: StripeEvent) -> str:
+    """Whether the payload is news (`apply`), old (`skip`), or cannot be told from here (`ask`)."""
+    model = mirrored_model(event.object.get("object", ""))
+    if model is None or event.type.endswith(".deleted") and event.object.get("object") != "subscription":
+        return "apply"
+    row = model.objects.filter(merchant_id=merchant_id, stripe_id=event.object.get("id")).first()
+    return judge(row, event.created, on_test_clock=_on_test_clock(event.object, row))
+
+
+def judge(row: StripeMirrored | None, created: datetime, *, on_test_clock: bool) -> str:
+    """From the row's stamps. Stamps of events compare with stamps of events of the same object, never with our clock;
+    only whether Stripe may have made the event before it answered our last write is judged by wall time, to the second.
+    """
+    if row is None:
+        return "ask" if on_test_clock else "apply"
+    if on_test_clock:
+        return "ask"  # a frozen clock stamps many states with one second
+    if row.stripe_written_at and created <= row.stripe_written_at:
+        return "ask"
+    if row.last_event_at is None or created > row.last_event_at:
+        return "apply"
+    return "ask" if created == row.last_event_at else "skip"
+
+
+def _on_test_clock(stripe_object: dict[str, Any], row: StripeMirrored | None) -> bool:
+    if stripe_object.get("object") == "test_helpers.test_clock":
+        return True
+    return bool(stripe_object.get("test_clock") or getattr(row, "test_clock_id", None))
+
+
+def _finish(works: list[Work]) -> None:
+    """Objects to the mirror and outcomes to the inbox, together."""
+    now = timezone.now()
+    done = [work for work in works if work.outcome]
+    with platform_scope():
+        applied = [
+            AppliedObject(work.event.account, work.event.created, work.applied) for work in done if work.applied
+        ]
+        if applied:
+            publish(ObjectsApplied(tuple(applied)))
+        for work in done:
+            _note(work, now)
+        WebhookEvent.objects.bulk_update(
+            [work.row for work in done], ["status", "reason", "next_attempt_at", "leased_until", "processed_at"]
+        )
+
+
+def _note(work: Work, now: datetime) -> None:
+    row, outcome = work.row, work.outcome
+    if outcome is None:
+        return
+    row.status, row.reason, row.leased_until = outcome.status, outcome.reason, None
+    if outcome.status == Status.PENDING:
+        if row.attempts >= settings.INBOX_MAX_ATTEMPTS:
+            row.status = Status.FAILED  # parked, for replay from dashboard and admin
+        row.next_attempt_at = now + min(BACKOFF * 2 ** (row.attempts - 1), MAX_BACKOFF)
+    else:
+        row.processed_at = now

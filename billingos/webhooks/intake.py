@@ -1,0 +1,94 @@
+"""Taking a delivery in: check the signature, store the event, answer. Nothing is worked on here."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import stripe
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from billingos.common.errors import InvalidRequest
+from billingos.common.ids import uuid7
+from billingos.common.mirrored import reference
+from billingos.common.periods import from_stripe
+from billingos.common.tenancy import platform_scope
+
+INSERT = """
+INSERT INTO webhook_events (id, merchant_id, livemode, account, stripe_event_id, type, api_version, object_type, object_id,
+    customer_stripe_id, created, payload, status, reason, attempts, next_attempt_at, received_at)
+VALUES (%(id)s, (SELECT id FROM merchants WHERE CASE WHEN %(account)s::text IS NULL THEN is_platform_account
+    ELSE stripe_account_id = %(account)s END), %(livemode)s, %(account)s, %(stripe_event_id)s, %(type)s, %(api_version)s,
+    %(object_type)s, %(object_id)s, %(customer)s, %(created)s, %(payload)s, %(status)s, %(reason)s, 0, %(now)s, %(now)s)
+ON CONFLICT (livemode, account, stripe_event_id) DO NOTHING
+"""
+
+
+def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, Any]:
+    """The event that `body` is, if any of `secrets` (several while one rotates) has signed it.
+
+    Raises InvalidRequest for a bad signature and for what is no event.
+    """
+    if not any(_signed_by(body, signature, secret) for secret in secrets):
+        raise InvalidRequest(
+            "The signature does not fit. Check the endpoint's signing secret.",
+            param="Stripe-Signature",
+            code="invalid_signature",
+        )
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("The body is not valid JSON.", code="invalid_json") from error
+    _refuse_what_is_no_event(event)
+    return dict(event)
+
+
+def _signed_by(body: bytes, signature: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(
+            body.decode(), signature, secret, settings.STRIPE_WEBHOOK_TOLERANCE_SECONDS
+        )
+    except (stripe.SignatureVerificationError, UnicodeDecodeError, ValueError):
+        return False
+    return True
+
+
+def _refuse_what_is_no_event(event: Any) -> None:
+    shape = {"id": str, "type": str, "created": int, "livemode": bool, "data": dict}
+    for name, kind in shape.items():
+        if not isinstance(event, dict) or not isinstance(event.get(name), kind):
+            raise InvalidRequest("This is not a Stripe event.", param=name)
+    if not isinstance(event["data"].get("object"), dict):
+        raise InvalidRequest("This is not a Stripe event.", param="data[object]")
+    if not 0 <= event["created"] < 2**35:
+        raise InvalidRequest("Not a time.", param="created")
+
+
+def store(event: dict[str, Any]) -> bool:
+    """Puts the event into the inbox; False if it is there already. Of the other mode, it is kept as ignored: an error
+    would make Stripe disable the endpoint."""
+    found = event["data"]["object"]
+    other_mode = event["livemode"] != settings.STRIPE_LIVE_MODE
+    is_customer = found.get("object") == "customer"
+    with platform_scope(), connection.cursor() as cursor:
+        cursor.execute(
+            INSERT,
+            {
+                "id": uuid7(),
+                "livemode": event["livemode"],
+                "account": event.get("account"),
+                "stripe_event_id": event["id"],
+                "type": event["type"],
+                "api_version": event.get("api_version") or "",
+                "object_type": str(found.get("object", "")),
+                "object_id": str(found.get("id") or ""),
+                "customer": str(found.get("id", "")) if is_customer else reference(found.get("customer")),
+                "created": from_stripe(event["created"]),
+                "payload": json.dumps(event).replace("\\u0000", ""),  # PostgreSQL's jsonb cannot hold NUL
+                "status": "ignored" if other_mode else "pending",
+                "reason": "other mode" if other_mode else "",
+                "now": timezone.now(),
+            },
+        )
+        return cursor.rowcount == 1

@@ -1,0 +1,34 @@
+"""`POST /api/webhooks/stripe`: a plain view, without sessions or parsers between Stripe and the inbox."""
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from billingos.api.errors import json_error
+from billingos.common.errors import BillingError, InvalidRequest, Unavailable
+from billingos.webhooks.intake import store, verified
+from billingos.webhooks.wakeup import wake_drainer
+
+MAX_BODY = 2 * 1024 * 1024  # bytes; Stripe's events are far smaller
+
+
+@csrf_exempt
+@require_POST
+def stripe_webhook(request: HttpRequest) -> HttpResponse:
+    """200 once the event is stored, also when it was before; 400 for a bad signature; 503 asks Stripe to come again."""
+    try:
+        if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
+            raise InvalidRequest("The body is too large.", code="body_too_large")
+        event = verified(
+            request.body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS
+        )
+        fresh = store(event)
+    except BillingError as error:
+        return json_error(request, error)
+    except (OperationalError, InterfaceError):
+        return json_error(request, Unavailable("The inbox cannot be reached. Deliver again.", retry_after=5))
+    if fresh:
+        wake_drainer()
+    return JsonResponse({"received": True, "duplicate": not fresh})

@@ -1,0 +1,119 @@
+"""/api/features, /api/products, /api/entitlements/check"""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billingos.api.idempotency import idempotency_key, idempotent
+from billingos.api.schema import page_of, reads, writes
+from billingos.api.serializers import ListQuery, valid_body, valid_query
+from billingos.api.views import MerchantView, find, list_query, list_response, merchant_of
+from billingos.common.errors import InvalidRequest
+from billingos.common.tenancy import scope
+from billingos.merchants.models import Merchant
+from customers.selectors import get_customer
+from entitlements import selectors, services
+from entitlements.models import Feature
+from entitlements.serializers import (
+    BalanceSerializer,
+    CheckQuery,
+    CreateFeature,
+    CreateProduct,
+    FeatureSerializer,
+    ProductListQuery,
+    ProductSerializer,
+)
+from usage.selectors import get_meter
+
+
+class FeaturesView(MerchantView):
+    area = "catalog"
+
+    @reads("List features", page_of(FeatureSerializer), ListQuery)
+    def get(self, request: Request) -> Response:
+        rows = selectors.features(merchant_of(request).id)
+        return list_response(request, rows, FeatureSerializer, list_query(request))
+
+    @writes("Create a feature", CreateFeature, FeatureSerializer)
+    @idempotent
+    def post(self, request: Request) -> Response:
+        fields = valid_body(CreateFeature, request.data)
+        merchant = merchant_of(request)
+        with scope(merchant.id):
+            meter = get_meter(merchant.id, fields.pop("meter")) if "meter" in fields else None
+        feature = services.create_feature(merchant=merchant, meter=meter, key=idempotency_key(request), **fields)
+        with scope(merchant.id):
+            return Response(FeatureSerializer(feature).data, status=201)
+
+
+class FeatureView(MerchantView):
+    area = "catalog"
+
+    @reads("Retrieve a feature", FeatureSerializer, not_found=True)
+    def get(self, request: Request, feature_id: str) -> Response:
+        merchant = merchant_of(request)
+        with scope(merchant.id):
+            row = find(selectors.features(merchant.id), feature_id, noun="feature")
+            return Response(FeatureSerializer(row).data)
+
+
+class ProductsView(MerchantView):
+    area = "catalog"
+
+    @reads("List products", page_of(ProductSerializer), ProductListQuery)
+    def get(self, request: Request) -> Response:
+        query = list_query(request, ProductListQuery)
+        rows = selectors.products(merchant_of(request).id, active=query["active"])
+        return list_response(request, rows, ProductSerializer, query)
+
+    @writes("Create a product", CreateProduct, ProductSerializer)
+    @idempotent
+    def post(self, request: Request) -> Response:
+        fields = valid_body(CreateProduct, request.data)
+        merchant = merchant_of(request)
+        with scope(merchant.id):
+            inclusions = _inclusions(merchant, fields.pop("features", []))
+        product = services.create_product_with_features(
+            merchant=merchant, inclusions=inclusions, key=idempotency_key(request), **fields
+        )
+        with scope(merchant.id):
+            return Response(ProductSerializer(selectors.products(merchant.id).get(id=product.id)).data, status=201)
+
+
+class ProductView(MerchantView):
+    area = "catalog"
+
+    @reads("Retrieve a product", ProductSerializer, not_found=True)
+    def get(self, request: Request, product_id: str) -> Response:
+        merchant = merchant_of(request)
+        with scope(merchant.id):
+            row = find(selectors.products(merchant.id), product_id, noun="product")
+            return Response(ProductSerializer(row).data)
+
+
+class CheckView(MerchantView):
+    area = "entitlements"
+
+    @reads("Check an entitlement", BalanceSerializer, CheckQuery, not_found=True)
+    def get(self, request: Request) -> Response:
+        query = valid_query(CheckQuery, request.query_params)
+        merchant = merchant_of(request)
+        with scope(merchant.id):
+            customer = get_customer(merchant.id, query["customer_id"])
+            feature = selectors.get_feature(merchant.id, query["feature"])
+            return Response(BalanceSerializer(selectors.check(customer, feature)).data)
+
+
+def _inclusions(merchant: Merchant, wanted: list[dict[str, Any]]) -> list[services.Inclusion]:
+    """Raises NotFound for an unknown feature, InvalidRequest for a limit where none can be."""
+    inclusions = []
+    for index, entry in enumerate(wanted):
+        path = f"features[{index}]"
+        feature = selectors.get_feature(merchant.id, entry["feature"], param=f"{path}[feature]")
+        if feature.type == Feature.Type.BOOLEAN and entry.get("limit") is not None:
+            raise InvalidRequest("A boolean feature has no limit.", param=f"{path}[limit]")
+        if feature in [inclusion.feature for inclusion in inclusions]:
+            raise InvalidRequest("This feature is listed twice.", param=f"{path}[feature]")
+        inclusions.append(services.Inclusion(feature, entry.get("limit")))
+    return inclusions

@@ -1,0 +1,15 @@
+"""What happens to entitlements when something below them changes."""
+
+from billingos.common.registries import on
+from entitlements.services import refresh_entitlements, set_product_features
+from subscriptions.events import ProductSynced, SubscriptionChanged
+
+
+@on(ProductSynced)
+def include_features(event: ProductSynced) -> None:
+    set_product_features(merchant_id=event.merchant_id, version_id=event.version_id, included=event.features)
+
+
+@on(SubscriptionChanged)
+def grant_or_end(event: SubscriptionChanged) -> None:
+    refresh_entitlements(merchant_id=event.merchant_id, subscription_id=event.subscription_id)

@@ -1,0 +1,182 @@
+"""Writing features, what products include, and what customers have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from billingos.common.errors import Conflict, InvalidRequest
+from billingos.merchants.models import Merchant
+from billingos.merchants.selectors import settings_of
+from billingos.stripe_gateway.intents import execute
+from billingos.stripe_gateway.operations import Call
+from entitlements.models import Entitlement, Feature, ProductFeature
+from entitlements.selectors import features
+from entitlements.sync import METER, TYPE
+from subscriptions.features import Features
+from subscriptions.models import Product, Subscription, SubscriptionItem
+from subscriptions.services import create_product
+from usage.models import Meter
+
+ENTITLING = {Subscription.Status.TRIALING, Subscription.Status.ACTIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A feature as a product includes it; `limit` None is no limit, and what a boolean feature has."""
+
+    feature: Feature
+    limit: int | None = None
+
+
+def create_feature(
+    *,
+    merchant: Merchant,
+    lookup_key: str,
+    name: str,
+    type: str,
+    meter: Meter | None = None,
+    key: str | None = None,
+) -> Feature:
+    """A feature in Stripe and here. Raises Conflict for a lookup key that is taken."""
+    if meter and type != Feature.Type.LIMIT:
+        raise InvalidRequest("Only a limit is counted by a meter.", param="meter")
+
+    def check() -> None:
+        if features(merchant.id).filter(lookup_key=lookup_key).exists():
+            raise Conflict("A feature with this lookup_key exists.", param="lookup_key", code="feature_exists")
+
+    params = {
+        "lookup_key": lookup_key,
+        "name": name,
+        "metadata": {TYPE: type, **({METER: meter.key} if meter else {})},
+    }
+    feature: Feature = execute(
+        merchant=merchant,
+        calls=[Call("features.create", params)],
+        key=key,
+        claim=f"feature {lookup_key}",
+        check=check,
+    )[0]
+    return feature
+
+
+def create_product_with_features(
+    *,
+    merchant: Merchant,
+    name: str,
+    description: str = "",
+    inclusions: Sequence[Inclusion] = (),
+    metadata: Mapping[str, str] | None = None,
+    key: str | None = None,
+) -> Product:
+    """A product that includes features. Stripe gets the features attached, and the limits in the product's metadata."""
+    included: Features = {
+        inclusion.feature.lookup_key: True if inclusion.feature.type == Feature.Type.BOOLEAN else inclusion.limit
+        for inclusion in inclusions
+    }
+    return create_product(
+        merchant=merchant,
+        name=name,
+        description=description,
+        features=included,
+        stripe_feature_ids=[inclusion.feature.stripe_id for inclusion in inclusions],
+        metadata=metadata,
+        key=key,
+    )
+
+
+def set_product_features(*, merchant_id: UUID, version_id: UUID, included: Features) -> None:
+    """Makes the version include exactly `included`; features that are unknown here are left out."""
+    known = {row.lookup_key: row for row in features(merchant_id).filter(lookup_key__in=included)}
+    for lookup_key, feature in known.items():
+        value = included[lookup_key]
+        ProductFeature.objects.update_or_create(
+            merchant_id=merchant_id,
+            version_id=version_id,
+            feature=feature,
+            defaults={"limit": None if value is None or isinstance(value, bool) else max(value, 0)},
+        )
+    rows = ProductFeature.objects.for_merchant(merchant_id).filter(version_id=version_id)
+    rows.exclude(feature__in=known.values()).delete()
+
+
+def source_of(item: SubscriptionItem) -> str:
+    return f"subscription_item:{item.stripe_id}"
+
+
+def refresh_entitlements(*, merchant_id: UUID, subscription_id: UUID) -> None:
+    """Makes the customer's entitlements say what the subscription says now: granted, changed or ended.
+
+    Access ends when Stripe's status says so, never because a date has passed here. Idempotent.
+    """
+    subscription = Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock").get(
+        id=subscription_id
+    )
+    wanted = _wanted(merchant_id, subscription)
+    at = subscription.ended_at or subscription.customer.now()
+    rows = Entitlement.objects.for_merchant(merchant_id).filter(
+        customer=subscription.customer, source__in=_sources(subscription)
+    )
+    with transaction.atomic():
+        for row in rows:
+            if row.active and (row.source, row.feature_id) not in wanted:
+                row.active, row.ended_at = False, at
+                row.save(update_fields=["active", "ended_at"])
+        for (source, feature_id), limit in wanted.items():
+            _grant(subscription, source, feature_id, limit)
+
+
+def _grant(subscription: Subscription, source: str, feature_id: UUID, limit: int | None) -> None:
+    rows = Entitlement.objects.for_merchant(subscription.merchant_id)
+    row, _ = rows.get_or_create(
+        merchant_id=subscription.merchant_id,
+        customer=subscription.customer,
+        feature_id=feature_id,
+        source=source,
+        defaults={"limit": limit, "granted_at": subscription.customer.now()},
+    )
+    if not row.active or row.limit != limit:
+        if not row.active:
+            row.active, row.ended_at, row.granted_at = True, None, subscription.customer.now()
+        row.limit = limit
+        row.save(update_fields=["active", "ended_at", "granted_at", "limit"])
+
+
+def _wanted(merchant_id: UUID, subscription: Subscription) -> dict[tuple[str, UUID], int | None]:
+    """(source, feature) → limit, for all that the subscription gives now."""
+    if not _entitles(merchant_id, subscription):
+        return {}
+    items = list(subscription.items.all())
+    included = ProductFeature.objects.for_merchant(merchant_id).filter(
+        version__in={item.version_id for item in items}
+    )
+    return {
+        (source_of(item), row.feature_id): row.limit
+        for item in items
+        for row in included
+        if row.version_id == item.version_id
+    }
+
+
+def _entitles(merchant_id: UUID, subscription: Subscription) -> bool:
+    if subscription.status == Subscription.Status.PAST_DUE:
+        return settings_of(merchant_id).past_due_keeps_access
+    return subscription.status in ENTITLING
+
+
+def _sources(subscription: Subscription) -> list[str]:
+    """Its items, and those it had before (an item that was removed leaves entitlements to end)."""
+    past = Entitlement.objects.for_merchant(subscription.merchant_id).filter(
+        customer=subscription.customer, active=True, source__startswith="subscription_item:"
+    )
+    others = {
+        f"subscription_item:{stripe_id}"
+        for stripe_id in SubscriptionItem.objects.for_merchant(subscription.merchant_id)
+        .filter(subscription__customer=subscription.customer)
+        .exclude(subscription=subscription)
+        .values_list("stripe_id", flat=True)
+    }
+    own = {source_of(item) for item in subscription.items.all()}
+    return sorted(own | (set(past.values_list("source", flat=True)) - others))

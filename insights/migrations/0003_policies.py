@@ -1,0 +1,10 @@
+from django.db import migrations
+
+from billingos.common.policies import tenant_tables
+
+
+class Migration(migrations.Migration):
+    dependencies = [("common", "0001_roles"), ("insights", "0002_initial")]
+    operations = [
+        *tenant_tables("ai_insights"),
+    ]

@@ -1,0 +1,67 @@
+from datetime import timedelta
+from typing import Any
+
+from rest_framework import serializers
+
+from billingos.api.serializers import CurrencyField, ListQuery, QuerySerializer, TextField
+from insights.models import Insight
+
+MAX_DAYS = 1100  # three years by the day
+
+
+class InsightSerializer(serializers.ModelSerializer[Insight]):
+    object = serializers.SerializerMethodField()
+    customer = serializers.UUIDField(source="customer_id", allow_null=True, read_only=True)
+
+    class Meta:
+        model = Insight
+        fields = (
+            "id", "object", "kind", "severity", "status", "customer", "title", "body", "evidence", "detected_at",
+            "closed_at", "created_at", "updated_at",
+        )  # fmt: skip
+
+    def get_object(self, insight: Insight) -> str:
+        return "insight"
+
+
+class InsightQuery(ListQuery):
+    status = serializers.ChoiceField(Insight.Status.choices, required=False)
+    kind = serializers.ChoiceField(Insight.Kind.choices, required=False)
+    customer_id = TextField(required=False, max_length=255)
+
+
+class MrrQuery(QuerySerializer):
+    currency = CurrencyField(required=False, help_text="Default: the merchant's.")
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        fields["from"] = serializers.DateField(required=False, help_text="First day; default: 30 days before `to`.")
+        fields["to"] = serializers.DateField(required=False, help_text="Last day; default: today (UTC).")
+        return fields
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        start, end = attrs.get("from"), attrs.get("to")
+        if start and end and start > end:
+            raise serializers.ValidationError({"from": ["Must not lie after `to`."]})
+        if start and end and end - start > timedelta(days=MAX_DAYS):
+            raise serializers.ValidationError({"from": [f"At most {MAX_DAYS} days at a time."]})
+        return attrs
+
+
+class DefinitionSerializer(serializers.Serializer[Any]):
+    metric = serializers.CharField()
+    text = serializers.CharField()
+    settings = serializers.DictField()
+    doc_url = serializers.CharField()
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    date = serializers.DateField()
+    mrr = serializers.IntegerField(help_text="Minor units.")
+    customers = serializers.IntegerField()
+
+
+class MrrSerializer(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    definition = DefinitionSerializer()
+    data = DaySerializer(many=True)

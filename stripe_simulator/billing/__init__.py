@@ -1,0 +1,1 @@
+"""The billing engine: what Stripe does on its own once objects exist."""

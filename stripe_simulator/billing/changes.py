@@ -1,0 +1,235 @@
+"""Changes to a running subscription: new items, prices and quantities, prorated by the second.
+
+A change in mid-period becomes one credit line for what was billed and not used, and one debit line for the rest of
+the period at the new terms, each rounded on its own. They wait for the next invoice, or are invoiced at once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from stripe_simulator import proration
+from stripe_simulator.billing import entitlements, lines, standing, subscriptions
+from stripe_simulator.database import Record
+from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
+from stripe_simulator.events import emit
+from stripe_simulator.money import amount_of
+from stripe_simulator.params import merged_metadata
+from stripe_simulator.periods import boundary
+from stripe_simulator.rendering import Json
+from stripe_simulator.store import clone
+from stripe_simulator.work import Work
+
+
+@dataclass
+class Change:
+    """What an update did: whether items differ, and whether a new period began."""
+
+    old: list[Json]
+    at: int
+    prorates: bool
+    restarted: bool = False
+    differs: bool = False
+
+
+def price_of(work: Work, sent: dict[str, Any], prefix: str) -> Record:
+    """The recurring price that an item names, or a new one from ``price_data``."""
+    from stripe_simulator.resources import prices
+
+    if sent.get("price_data"):
+        return prices.add(work, sent["price_data"] | {"active": False}, f"{prefix}[price_data]")
+    if not sent.get("price"):
+        raise missing_param(f"{prefix}[price]")
+    price = work.get("price", sent["price"], f"{prefix}[price]")
+    if not price["active"]:
+        raise invalid(
+            "The price specified is inactive. This field only accepts active prices.", f"{prefix}[price]"
+        )
+    if price["recurring"] is None:
+        raise invalid(
+            "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.",
+            f"{prefix}[price]",
+        )
+    return price
+
+
+def check_items(work: Work, items: list[Json]) -> None:
+    """One currency, one interval, no price twice."""
+    if not items:
+        raise invalid("A subscription must have at least one active plan.", "items")
+    used = [work.get("price", item["price"]) for item in items]
+    if len({price["currency"] for price in used}) > 1:
+        raise invalid("Price currencies must match across all subscription items.", "items")
+    if len({(price["recurring"]["interval"], price["recurring"]["interval_count"]) for price in used}) > 1:
+        raise not_simulated("items with different intervals in one subscription", "items")
+    if len({price["id"] for price in used}) < len(used):
+        raise invalid("Cannot add multiple subscription items with the same plan.", "items")
+
+
+def apply(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
+    """Put the new items and trial end in place (within an ``updating`` block); ``bill`` follows."""
+    now = work.now(subscription["_clock"])
+    change = Change(
+        old=clone(subscription["items"]["data"]),
+        at=_proration_date(subscription, values, now),
+        prorates=values.get("proration_behavior") != "none"
+        and subscription["status"] in ("active", "past_due"),
+    )
+    interval = subscriptions.recurring_of(work, subscription)
+    if values.get("items"):
+        _change_items(work, subscription, values["items"], now)
+        change.differs = _billed(change.old) != _billed(subscription["items"]["data"])
+    if "trial_end" in values:
+        _change_trial(work, subscription, values["trial_end"], now, change)
+    elif subscription["status"] != "trialing" and (
+        subscriptions.recurring_of(work, subscription) != interval
+        or values.get("billing_cycle_anchor") == "now"
+    ):
+        _restart(work, subscription, now, change)
+    if subscription["cancel_at_period_end"]:
+        subscription["cancel_at"] = standing.period_end(subscription)
+    return change
+
+
+def bill(work: Work, subscription: Record, change: Change, values: dict[str, Any]) -> None:
+    """Prorate what changed, and invoice it at once where Stripe would."""
+    old = {item["id"]: item for item in change.old}
+    new = {item["id"]: item for item in subscription["items"]["data"]}
+    if change.prorates and (change.differs or change.restarted):
+        for id, item in old.items():
+            if change.restarted or _terms(item) != _terms(new.get(id)):
+                _credit(work, subscription, item, change.at)
+        for id, item in new.items():
+            if not change.restarted and _terms(item) != _terms(old.get(id)):
+                _debit(work, subscription, item, change.at)
+    behavior = values.get("payment_behavior", "allow_incomplete")
+    if change.restarted:
+        drawn = [lines.period_line(work, subscription, item) for item in subscription["items"]["data"]]
+        subscriptions.bill_now(work, subscription, drawn, behavior)
+    elif change.prorates and change.differs and values.get("proration_behavior") == "always_invoice":
+        subscriptions.bill_now(work, subscription, [], behavior)
+    if change.differs:
+        entitlements.refresh(work, subscription["customer"])
+
+
+def _proration_date(subscription: Record, values: dict[str, Any], now: int) -> int:
+    at = values.get("proration_date") or now
+    first = subscription["items"]["data"][0]
+    if not first["current_period_start"] <= at <= first["current_period_end"]:
+        raise invalid("Cannot specify proration_date outside of current billing period.", "proration_date")
+    return int(at)
+
+
+def _terms(item: Json | None) -> tuple[str, int] | None:
+    return None if item is None else (item["price"], item["quantity"])
+
+
+def _billed(items: list[Json]) -> list[tuple[str, str, int]]:
+    return sorted((item["id"], item["price"], item["quantity"]) for item in items)
+
+
+def _change_items(work: Work, subscription: Record, sent: list[dict[str, Any]], now: int) -> None:
+    items: list[Json] = subscription["items"]["data"]
+    for index, values in enumerate(sent):
+        if values.get("id"):
+            item = next((item for item in items if item["id"] == values["id"]), None)
+            if item is None:
+                raise not_found("subscription_item", values["id"], f"items[{index}][id]", 400)
+            if values.get("deleted"):
+                items.remove(item)
+                continue
+            _change_item(work, item, values, f"items[{index}]")
+        else:
+            price = price_of(work, values, f"items[{index}]")
+            item = subscriptions.new_item(work, subscription["id"], price, values, now)
+            first = items[0] if items else {"current_period_start": now, "current_period_end": now}
+            item |= {name: first[name] for name in ("current_period_start", "current_period_end")}
+            items.append(item)
+    check_items(work, items)
+    if work.get("price", items[0]["price"])["currency"] != subscription["currency"]:
+        raise invalid("The price's currency must match the subscription's.", "items")
+
+
+def _change_item(work: Work, item: Json, values: dict[str, Any], prefix: str) -> None:
+    if values.get("price") or values.get("price_data"):
+        item["price"] = price_of(work, values, prefix)["id"]
+    if values.get("quantity") is not None:
+        item["quantity"] = values["quantity"]
+    if "metadata" in values:
+        item["metadata"] = merged_metadata(item["metadata"], values["metadata"])
+
+
+def _change_trial(work: Work, subscription: Record, wanted: int | str, now: int, change: Change) -> None:
+    if subscription["status"] != "trialing":
+        if wanted == "now":
+            return
+        raise not_simulated("a trial added to a subscription that is not trialing", "trial_end")
+    if wanted == "now":
+        subscription |= {"trial_end": now, "status": "active"}
+        _restart(work, subscription, now, change)
+        return
+    if int(wanted) <= now:
+        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
+    subscription |= {"trial_end": int(wanted), "billing_cycle_anchor": int(wanted), "_trial_notice": False}
+    start = subscription["items"]["data"][0]["current_period_start"]
+    subscriptions.set_period(subscription, start, int(wanted))
+
+
+def _restart(work: Work, subscription: Record, now: int, change: Change) -> None:
+    """A new period begins now, and with it a new anchor."""
+    interval = subscriptions.recurring_of(work, subscription)
+    subscription["billing_cycle_anchor"] = now
+    subscriptions.set_period(subscription, now, boundary(now, *interval, 1))
+    change.restarted = True
+    change.at = now
+
+
+def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:
+    share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
+    price = work.get("price", item["price"])
+    amount = proration.credit(amount_of(price, item["quantity"]), share)
+    _pend(work, subscription, item, price, amount, at, "Unused time on")
+
+
+def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
+    share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
+    price = work.get("price", item["price"])
+    amount = proration.debit(amount_of(price, item["quantity"]), share)
+    _pend(work, subscription, item, price, amount, at, "Remaining time on")
+
+
+def _pend(
+    work: Work, subscription: Record, item: Json, price: Record, amount: int, at: int, words: str
+) -> None:
+    name = work.get("product", price["product"])["name"]
+    times = f"{item['quantity']} × " if item["quantity"] != 1 else ""
+    body: Record = {
+        "amount": amount,
+        "currency": subscription["currency"],
+        "customer": subscription["customer"],
+        "customer_account": None,
+        "date": work.now(subscription["_clock"]),
+        "description": f"{words} {times}{name}",
+        "discountable": False,
+        "discounts": [],
+        "invoice": None,
+        "metadata": {},
+        "net_amount": amount,
+        "parent": {
+            "subscription_details": {"subscription": subscription["id"], "subscription_item": item["id"]},
+            "type": "subscription_details",
+        },
+        "period": {"start": at, "end": item["current_period_end"]},
+        "pricing": {
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "type": "price_details",
+            "unit_amount_decimal": price["unit_amount_decimal"],
+        },
+        "proration": True,
+        "proration_details": {"credited_items": None, "discount_amounts": []},
+        "quantity": item["quantity"],
+        "quantity_decimal": str(item["quantity"]),
+        "tax_rates": [],
+        "test_clock": subscription["test_clock"],
+    }
+    pending = work.insert("invoiceitem", body, clock=subscription["_clock"], subscription=subscription["id"])
+    emit(work, "invoiceitem.created", pending)

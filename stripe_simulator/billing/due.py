@@ -1,0 +1,31 @@
+"""What comes due by itself, in the order of its time: the loop behind test clocks and the wall clock."""
+
+from collections.abc import Callable
+
+from stripe_simulator.billing import invoices, subscriptions
+from stripe_simulator.database import Record
+from stripe_simulator.work import Work
+
+
+def process(work: Work, record: Record) -> None:
+    """Do what is due for one record; afterwards it is due later or not at all."""
+    due = record["_due"]
+    _HANDLERS[record["_kind"]](work, record)
+    if record["_due"] == due:
+        with work.edit(record):
+            record["_due"] = None
+
+
+def _invoice(work: Work, invoice: Record) -> None:
+    if invoice["status"] == "draft":
+        invoices.finalize(work, invoice)
+        if invoice["status"] != "open":
+            return
+    if invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
+        invoices.attempt(work, invoice)
+
+
+_HANDLERS: dict[str, Callable[[Work, Record], None]] = {
+    "invoice": _invoice,
+    "subscription": subscriptions.process,
+}

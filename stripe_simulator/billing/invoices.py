@@ -1,0 +1,300 @@
+"""An invoice's life: draft, open, paid, void; and what its payment or failure means for the subscription."""
+
+from stripe_simulator import cards
+from stripe_simulator.billing import lines, payments, standing
+from stripe_simulator.database import Record
+from stripe_simulator.errors import StripeError, invalid
+from stripe_simulator.events import emit, updating
+from stripe_simulator.ids import new_id
+from stripe_simulator.rendering import Json, list_object
+from stripe_simulator.work import Work
+
+DRAFT_SECONDS = 3_600  # how long a renewal stays a draft before it finalises
+
+
+def create(
+    work: Work, subscription: Record, reason: str, drawn: list[Json], period: tuple[int, int]
+) -> Record:
+    """A draft with these lines and the customer's pending items of this subscription, with ``invoice.created``."""
+    customer = work.get("customer", subscription["customer"])
+    id = new_id("invoice")
+    taken = _pending(work, subscription)
+    data = [lines.pending_line(item) for item in taken] + drawn
+    for line in data:
+        line["invoice"] = id
+    body = _body(work, subscription, customer, reason, period)
+    body["lines"] = list_object(f"/v1/invoices/{id}/lines", data)
+    body |= _totals(data)
+    invoice = work.insert(
+        "invoice",
+        body,
+        id=id,
+        clock=subscription["_clock"],
+        subscription=subscription["id"],
+        retries=0,
+        first_try=None,
+    )
+    for item in taken:
+        with work.edit(item):
+            item["invoice"] = id
+    with work.edit(subscription):
+        subscription["latest_invoice"] = id
+    return invoice
+
+
+def announce(work: Work, invoice: Record) -> None:
+    """Say that the draft was made."""
+    emit(work, "invoice.created", invoice)
+
+
+def leave_draft(work: Work, invoice: Record) -> None:
+    """Let the draft finalise by itself in about an hour."""
+    finalizes_at = work.now(invoice["_clock"]) + DRAFT_SECONDS
+    with work.edit(invoice):
+        invoice |= {"automatically_finalizes_at": finalizes_at, "_due": finalizes_at}
+
+
+def finalize(work: Work, invoice: Record) -> None:
+    """Number the draft, settle it against the customer's balance and open it, or pay it where nothing is due."""
+    if invoice["status"] != "draft":
+        raise invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    now = work.now(invoice["_clock"])
+    customer = work.get("customer", invoice["customer"])
+    number = customer["next_invoice_sequence"]
+    starting, ending, due = _balances(customer["balance"], invoice["total"])
+    with work.edit(customer):
+        customer |= {"next_invoice_sequence": number + 1}
+    if ending != starting:
+        with updating(work, customer):
+            customer["balance"] = ending
+    with work.edit(invoice):
+        invoice |= {
+            "number": f"{customer['invoice_prefix']}-{number:04d}",
+            "status": "open",
+            "starting_balance": starting,
+            "ending_balance": ending,
+            "amount_due": due,
+            "amount_remaining": due,
+            "automatically_finalizes_at": None,
+            "effective_at": now,
+            "hosted_invoice_url": f"https://invoice.stripe.com/i/{work.account}/test_{invoice['id']}",
+            "invoice_pdf": f"https://pay.stripe.com/invoice/{work.account}/test_{invoice['id']}/pdf",
+            "_due": None,
+        }
+        invoice["status_transitions"]["finalized_at"] = now
+    if due > 0:
+        payments.open_payment(work, invoice)
+    emit(work, "invoice.finalized", invoice)
+    if due == 0:
+        mark_paid(work, invoice)
+
+
+def _balances(balance: int, total: int) -> tuple[int, int, int]:
+    """The customer's balance before and after, and what is due. A negative balance is the customer's credit."""
+    owed = total + balance
+    return (balance, owed, 0) if owed < 0 else (balance, 0, owed)
+
+
+def attempt(
+    work: Work, invoice: Record, method: Record | None = None, *, by_hand: bool = False
+) -> str | None:
+    """Try to collect an open invoice; the decline code (``no_payment_method`` where there is none), or None.
+
+    A try ``by_hand`` leaves the schedule of automatic tries as it is.
+    """
+    method = method or payments.payment_method_for(work, invoice)
+    intent = payments.intent_of(work, invoice)
+    if intent is None:
+        mark_paid(work, invoice)
+        return None
+    with work.edit(invoice):
+        invoice |= {
+            "attempted": True,
+            "attempt_count": invoice["attempt_count"] + 1,
+        }
+    if method is None:
+        payments.fail_without_method(work, intent)
+        decline: str | None = "no_payment_method"
+    else:
+        decline = payments.charge(work, intent, method, None)
+    if decline is None:
+        mark_paid(work, invoice)
+    else:
+        standing.after_failure(work, invoice, by_hand=by_hand)
+    return decline
+
+
+def mark_paid(work: Work, invoice: Record) -> None:
+    """Money is in, or none was due: ``invoice.paid``, and the subscription catches up."""
+    amount = invoice["amount_due"]
+    with updating(work, invoice):
+        invoice |= {
+            "status": "paid",
+            "attempted": True,
+            "auto_advance": False,
+            "amount_paid": amount,
+            "amount_remaining": 0,
+            "next_payment_attempt": None,
+            "_due": None,
+        }
+        invoice["status_transitions"]["paid_at"] = work.now(invoice["_clock"])
+    payments.settle(work, invoice, amount)
+    emit(work, "invoice.paid", invoice)
+    emit(work, "invoice.payment_succeeded", invoice)
+    standing.after_payment(work, invoice)
+
+
+def mark_paid_elsewhere(work: Work, invoice: Record) -> None:
+    """The merchant was paid outside of Stripe; nothing is charged."""
+    payments.cancel_payment(work, invoice)
+    mark_paid(work, invoice)
+
+
+def void(work: Work, invoice: Record) -> None:
+    """Void an open invoice."""
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise invalid(
+            f"You can only pass in open invoices. This invoice isn't open: its status is {invoice['status']}.",
+            None,
+            "invoice_not_editable",
+        )
+    with updating(work, invoice):
+        invoice |= {"status": "void", "auto_advance": False, "next_payment_attempt": None, "_due": None}
+        invoice["status_transitions"]["voided_at"] = work.now(invoice["_clock"])
+    payments.cancel_payment(work, invoice)
+    emit(work, "invoice.voided", invoice)
+
+
+def decline_error(work: Work, invoice: Record, decline: str) -> StripeError:
+    """The 402 (or, without a payment method, 400) that a failed try answers with."""
+    if decline == "no_payment_method":
+        return no_payment_method()
+    intent = payments.intent_of(work, invoice)
+    return cards.declined(decline, charge=intent["latest_charge"] if intent else None)
+
+
+def no_payment_method() -> StripeError:
+    """Stripe's 400 where there is nothing to charge."""
+    return invalid(
+        "This customer has no attached payment source or default payment method. Please consider adding a default "
+        "payment method. For more information, visit "
+        "https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.",
+        None,
+        "resource_missing",
+    )
+
+
+def _pending(work: Work, subscription: Record) -> list[Record]:
+    return [
+        item
+        for item in work.related("invoiceitem", "customer", subscription["customer"])
+        if item["invoice"] is None and item["_subscription"] == subscription["id"]
+    ]
+
+
+def _totals(data: list[Json]) -> Json:
+    total = sum(line["amount"] for line in data)
+    due = max(total, 0)
+    return {
+        "amount_due": due,
+        "amount_remaining": due,
+        "subtotal": total,
+        "subtotal_excluding_tax": total,
+        "total": total,
+        "total_excluding_tax": total,
+    }
+
+
+def _body(work: Work, subscription: Record, customer: Record, reason: str, period: tuple[int, int]) -> Json:
+    now = work.now(subscription["_clock"])
+    account = work.store.find(work.account, "account", work.account) or {}
+    automatic = subscription["collection_method"] == "charge_automatically"
+    days = subscription["days_until_due"]
+    return {
+        "account_country": account.get("country"),
+        "account_name": (account.get("business_profile") or {}).get("name"),
+        "account_tax_ids": None,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_shipping": 0,
+        "application": None,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": True,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": False,
+            "liability": None,
+            "provider": None,
+            "status": None,
+        },
+        "automatically_finalizes_at": None,
+        "billing_reason": reason,
+        "collection_method": subscription["collection_method"],
+        "created": now,
+        "currency": subscription["currency"],
+        "custom_fields": None,
+        "customer": customer["id"],
+        "customer_account": None,
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": customer["shipping"],
+        "customer_tax_exempt": customer["tax_exempt"],
+        "customer_tax_ids": [],
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "due_date": None if automatic else now + 86_400 * (days or 30),
+        "effective_at": None,
+        "ending_balance": None,
+        "footer": None,
+        "from_invoice": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "issuer": {"type": "self"},
+        "last_finalization_error": None,
+        "latest_revision": None,
+        "metadata": {},
+        "next_payment_attempt": None,
+        "number": None,
+        "on_behalf_of": None,
+        "parent": {
+            "quote_details": None,
+            "subscription_details": {
+                "metadata": dict(subscription["metadata"]),
+                "subscription": subscription["id"],
+            },
+            "type": "subscription_details",
+        },
+        "payment_settings": {
+            "default_mandate": None,
+            "payment_method_options": None,
+            "payment_method_types": None,
+        },
+        "period_end": period[1],
+        "period_start": period[0],
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": None,
+        "rendering": None,
+        "shipping_cost": None,
+        "shipping_details": None,
+        "starting_balance": customer["balance"],
+        "statement_descriptor": None,
+        "status": "draft",
+        "status_transitions": {
+            "finalized_at": None,
+            "marked_uncollectible_at": None,
+            "paid_at": None,
+            "voided_at": None,
+        },
+        "test_clock": subscription["test_clock"],
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": None,
+    }

@@ -1,0 +1,107 @@
+"""Invoice lines: what one subscription item, or one pending invoice item, puts on an invoice."""
+
+from fractions import Fraction
+
+from stripe_simulator.database import Record
+from stripe_simulator.ids import new_id
+from stripe_simulator.money import amount_of, rounded
+from stripe_simulator.rendering import Json
+from stripe_simulator.work import Work
+
+
+def item_amount(work: Work, item: Record) -> Fraction:
+    """What an item costs for one whole period, in minor units, before rounding."""
+    return amount_of(work.get("price", item["price"]), item["quantity"])
+
+
+def period_line(work: Work, subscription: Record, item: Record, *, free: bool = False) -> Json:
+    """The line for an item's current period; free during a trial."""
+    price = work.get("price", item["price"])
+    amount = 0 if free else rounded(item_amount(work, item))
+    name = work.get("product", price["product"])["name"]
+    description = f"Trial period for {name}" if free else f"{item['quantity']} × {name}{_rate(price)}"
+    line = base_line(price, item["quantity"], amount, description)
+    if free:
+        line["pricing"]["unit_amount_decimal"] = "0"
+    line["metadata"] = dict(subscription["metadata"])
+    line["period"] = {"start": item["current_period_start"], "end": item["current_period_end"]}
+    line["subscription"] = subscription["id"]
+    line["parent"] = {
+        "invoice_item_details": None,
+        "subscription_item_details": {
+            "invoice_item": None,
+            "proration": False,
+            "proration_details": {"credited_items": None},
+            "subscription": subscription["id"],
+            "subscription_item": item["id"],
+        },
+        "type": "subscription_item_details",
+    }
+    return line
+
+
+def pending_line(pending: Record) -> Json:
+    """The line that a pending invoice item becomes."""
+    line = base_line(None, pending["quantity"], pending["amount"], pending["description"])
+    line["currency"] = pending["currency"]
+    line["pricing"] = pending["pricing"]
+    line["period"] = dict(pending["period"])
+    line["metadata"] = dict(pending["metadata"])
+    line["discountable"] = pending["discountable"]
+    details = (pending["parent"] or {}).get("subscription_details")
+    line["subscription"] = details["subscription"] if details else None
+    if details:
+        line["parent"] = {
+            "invoice_item_details": None,
+            "subscription_item_details": {
+                "invoice_item": pending["id"],
+                "proration": pending["proration"],
+                "proration_details": {"credited_items": None},
+                "subscription": details["subscription"],
+                "subscription_item": details["subscription_item"],
+            },
+            "type": "subscription_item_details",
+        }
+    return line
+
+
+def base_line(price: Record | None, quantity: int, amount: int, description: str | None) -> Json:
+    """What all lines have in common."""
+    pricing = None
+    if price is not None:
+        pricing = {
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "type": "price_details",
+            "unit_amount_decimal": price["unit_amount_decimal"],
+        }
+    return {
+        "id": new_id("line_item"),
+        "object": "line_item",
+        "amount": amount,
+        "currency": price["currency"] if price else "",
+        "description": description,
+        "discount_amounts": [],
+        "discountable": True,
+        "discounts": [],
+        "invoice": None,
+        "livemode": False,
+        "metadata": {},
+        "parent": None,
+        "period": {"start": 0, "end": 0},
+        "pretax_credit_amounts": [],
+        "pricing": pricing,
+        "quantity": quantity,
+        "quantity_decimal": str(quantity),
+        "subscription": None,
+        "subtotal": amount,
+        "taxes": [],
+    }
+
+
+def _rate(price: Record) -> str:
+    recurring = price["recurring"]
+    count = recurring["interval_count"]
+    every = recurring["interval"] if count == 1 else f"{count} {recurring['interval']}s"
+    if price["unit_amount"] is None:
+        return f" (per {every})"
+    return f" (at {price['unit_amount']} {price['currency']} minor units / {every})"

@@ -1,0 +1,126 @@
+"""A subscription's standing: how payments, failures and endings move its status, and the dunning in between."""
+
+from stripe_simulator.billing import entitlements
+from stripe_simulator.database import Record
+from stripe_simulator.events import emit, updating
+from stripe_simulator.work import Work
+
+DAY = 86_400
+INCOMPLETE_SECONDS = 23 * 3_600
+TRIAL_NOTICE_SECONDS = 3 * DAY
+ENDED = ("canceled", "incomplete_expired")
+
+
+def period_end(subscription: Record) -> int:
+    """The end of the current period: the earliest of its items."""
+    return min(int(item["current_period_end"]) for item in subscription["items"]["data"])
+
+
+def schedule(work: Work, subscription: Record) -> None:
+    """Say when the engine must look at the subscription next."""
+    with work.edit(subscription):
+        subscription["_due"] = _next_due(subscription)
+
+
+def _next_due(subscription: Record) -> int | None:
+    if subscription["status"] in ENDED:
+        return None
+    if subscription["status"] == "incomplete":
+        return int(subscription["created"]) + INCOMPLETE_SECONDS
+    times = [period_end(subscription)]
+    if subscription["cancel_at"] is not None:
+        times.append(subscription["cancel_at"])
+    if subscription["status"] == "trialing" and not subscription["_trial_notice"]:
+        times.append(max(subscription["trial_end"] - TRIAL_NOTICE_SECONDS, subscription["trial_start"]))
+    return int(min(times))
+
+
+def after_payment(work: Work, invoice: Record) -> None:
+    """A subscription whose newest invoice is paid is in good standing again."""
+    subscription = work.find("subscription", invoice["_subscription"])
+    if subscription is None or subscription["latest_invoice"] != invoice["id"]:
+        return
+    _delinquent(work, subscription, False)
+    if subscription["status"] in ("incomplete", "past_due", "unpaid"):
+        with updating(work, subscription):
+            subscription["status"] = "active"
+        schedule(work, subscription)
+        entitlements.refresh(work, subscription["customer"])
+
+
+def after_failure(work: Work, invoice: Record, *, by_hand: bool) -> None:
+    """A failed try: ``past_due``, then another try later or the end of dunning. First invoices stay incomplete."""
+    subscription = work.find("subscription", invoice["_subscription"])
+    if subscription is None or subscription["status"] in ENDED or by_hand:
+        emit(work, "invoice.payment_failed", invoice)
+        return
+    first = invoice["billing_reason"] == "subscription_create" and subscription["status"] == "incomplete"
+    retry_at = None if first else _next_try(work, invoice)
+    with updating(work, invoice):
+        invoice |= {"next_payment_attempt": retry_at, "_due": retry_at}
+        invoice["_retries"] += 1
+    emit(work, "invoice.payment_failed", invoice)
+    if first:
+        return
+    _delinquent(work, subscription, True)
+    if subscription["status"] in ("active", "trialing"):
+        with updating(work, subscription):
+            subscription["status"] = "past_due"
+        schedule(work, subscription)
+        entitlements.refresh(work, subscription["customer"])
+    if retry_at is None:
+        _end_dunning(work, subscription, invoice)
+
+
+def _next_try(work: Work, invoice: Record) -> int | None:
+    days, tried = work.settings.dunning_days, invoice["_retries"]
+    if tried >= len(days):
+        return None
+    first_try = invoice["_first_try"] or work.now(invoice["_clock"])
+    with work.edit(invoice):
+        invoice["_first_try"] = first_try
+    return int(first_try + days[tried] * DAY)
+
+
+def _end_dunning(work: Work, subscription: Record, invoice: Record) -> None:
+    with updating(work, invoice):
+        invoice["auto_advance"] = False
+    if work.settings.dunning_end == "canceled":
+        end(work, subscription, "payment_failed")
+    elif subscription["status"] != "unpaid":
+        with updating(work, subscription):
+            subscription["status"] = "unpaid"
+        schedule(work, subscription)
+        entitlements.refresh(work, subscription["customer"])
+
+
+def end(work: Work, subscription: Record, reason: str | None) -> None:
+    """Cancel now: ``customer.subscription.deleted``, and its entitlements end."""
+    now = work.now(subscription["_clock"])
+    with work.edit(subscription):
+        subscription |= {
+            "status": "canceled",
+            "ended_at": now,
+            "canceled_at": subscription["canceled_at"] or now,
+            "_due": None,
+        }
+        details = subscription["cancellation_details"]
+        subscription["cancellation_details"] = details | {"reason": details["reason"] or reason}
+    for invoice in work.related("invoice", "subscription", subscription["id"]):
+        if invoice["status"] in ("draft", "open") and invoice["auto_advance"]:
+            with updating(work, invoice):
+                invoice |= {
+                    "auto_advance": False,
+                    "automatically_finalizes_at": None,
+                    "next_payment_attempt": None,
+                    "_due": None,
+                }
+    emit(work, "customer.subscription.deleted", subscription)
+    entitlements.refresh(work, subscription["customer"])
+
+
+def _delinquent(work: Work, subscription: Record, delinquent: bool) -> None:
+    customer = work.get("customer", subscription["customer"])
+    if customer["delinquent"] != delinquent:
+        with updating(work, customer):
+            customer["delinquent"] = delinquent

@@ -1,0 +1,179 @@
+"""A subscription's life: it starts, renews, is changed and ends. Statuses after payments are in ``standing``."""
+
+from typing import Any
+
+from stripe_simulator.billing import entitlements, invoices, lines, payments, standing
+from stripe_simulator.database import Record
+from stripe_simulator.errors import invalid
+from stripe_simulator.events import emit, updating
+from stripe_simulator.ids import new_id
+from stripe_simulator.periods import boundary, next_boundary
+from stripe_simulator.rendering import Json
+from stripe_simulator.work import Work
+
+
+def new_item(work: Work, subscription_id: str, price: Record, values: dict[str, Any], now: int) -> Json:
+    """An item without a period yet."""
+    return {
+        "id": new_id("subscription_item"),
+        "object": "subscription_item",
+        "billed_until": None,
+        "billing_thresholds": None,
+        "created": now,
+        "current_period_end": 0,
+        "current_period_start": 0,
+        "discounts": [],
+        "metadata": values.get("metadata") or {},
+        "price": price["id"],
+        "quantity": values.get("quantity", 1),
+        "subscription": subscription_id,
+        "tax_rates": [],
+    }
+
+
+def recurring_of(work: Work, subscription: Record) -> tuple[str, int]:
+    """The interval and interval count that all items share."""
+    price = work.get("price", subscription["items"]["data"][0]["price"])
+    return price["recurring"]["interval"], price["recurring"]["interval_count"]
+
+
+def set_period(subscription: Record, start: int, end: int) -> None:
+    """Give all items the same current period (Unix seconds)."""
+    for item in subscription["items"]["data"]:
+        item |= {"current_period_start": start, "current_period_end": end}
+
+
+def start(work: Work, subscription: Record, payment_behavior: str) -> None:
+    """First period, first invoice and its payment, for a subscription just inserted."""
+    now = work.now(subscription["_clock"])
+    trial_end = subscription["trial_end"]
+    anchor = subscription["billing_cycle_anchor"]
+    with work.edit(subscription):
+        set_period(subscription, now, trial_end or boundary(anchor, *recurring_of(work, subscription), 1))
+    due = sum(lines.item_amount(work, item) for item in subscription["items"]["data"])
+    automatic = subscription["collection_method"] == "charge_automatically"
+    with work.edit(subscription):
+        if trial_end:
+            subscription["status"] = "trialing"
+        elif automatic and due > 0:
+            subscription["status"] = "incomplete"
+        else:
+            subscription["status"] = "active"
+    free = trial_end is not None
+    invoice = _invoice(work, subscription, "subscription_create", (now, now), free=free)
+    emit(work, "customer.subscription.created", subscription)
+    invoices.announce(work, invoice)
+    invoices.finalize(work, invoice)
+    standing.schedule(work, subscription)
+    entitlements.refresh(work, subscription["customer"])
+    if invoice["status"] == "open" and automatic:
+        _pay_first(work, invoice, payment_behavior)
+
+
+def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
+    if payment_behavior == "default_incomplete":
+        return
+    if payments.payment_method_for(work, invoice) is None:
+        error = invoices.no_payment_method()
+        raise error
+    decline = invoices.attempt(work, invoice)
+    if decline is not None and payment_behavior == "error_if_incomplete":
+        error = invoices.decline_error(work, invoice, decline)
+        error.keeps_changes = False
+        raise error
+
+
+def _invoice(
+    work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False
+) -> Record:
+    drawn = [lines.period_line(work, subscription, item, free=free) for item in subscription["items"]["data"]]
+    return invoices.create(work, subscription, reason, drawn, period)
+
+
+def renew(work: Work, subscription: Record) -> None:
+    """The next period: a draft invoice for it, or a paid one where nothing is due."""
+    begins = standing.period_end(subscription)
+    previous = subscription["items"]["data"][0]["current_period_start"]
+    interval = recurring_of(work, subscription)
+    ends = next_boundary(subscription["billing_cycle_anchor"], *interval, begins)
+    with updating(work, subscription):
+        set_period(subscription, begins, ends)
+        if subscription["status"] == "trialing":
+            subscription["status"] = "active"
+        invoice = _invoice(work, subscription, "subscription_cycle", (previous, begins))
+    invoices.announce(work, invoice)
+    if subscription["status"] == "unpaid":
+        with work.edit(invoice):
+            invoice["auto_advance"] = False
+    elif invoice["total"] <= 0:
+        invoices.finalize(work, invoice)
+    else:
+        invoices.leave_draft(work, invoice)
+    standing.schedule(work, subscription)
+    entitlements.refresh(work, subscription["customer"])
+
+
+def process(work: Work, subscription: Record) -> None:
+    """What is due now for a subscription."""
+    now = work.now(subscription["_clock"])
+    if subscription["status"] == "incomplete":
+        _expire(work, subscription)
+    elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
+        standing.end(work, subscription, "cancellation_requested")
+    elif standing.period_end(subscription) <= now:
+        _end_trial_or_renew(work, subscription)
+    else:
+        with work.edit(subscription):
+            subscription["_trial_notice"] = True
+        emit(work, "customer.subscription.trial_will_end", subscription)
+        standing.schedule(work, subscription)
+
+
+def _end_trial_or_renew(work: Work, subscription: Record) -> None:
+    behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if subscription["status"] == "trialing" and behavior == "cancel" and not _can_charge(work, subscription):
+        standing.end(work, subscription, None)
+        return
+    renew(work, subscription)
+
+
+def _can_charge(work: Work, subscription: Record) -> bool:
+    pretend = {"default_payment_method": None, "_subscription": subscription["id"]}
+    return payments.payment_method_for(work, pretend | {"customer": subscription["customer"]}) is not None
+
+
+def _expire(work: Work, subscription: Record) -> None:
+    invoice = work.find("invoice", subscription["latest_invoice"])
+    now = work.now(subscription["_clock"])
+    with updating(work, subscription):
+        subscription |= {"status": "incomplete_expired", "ended_at": now, "_due": None}
+    if invoice is not None and invoice["status"] == "open":
+        invoices.void(work, invoice)
+
+
+def bill_now(work: Work, subscription: Record, drawn: list[Json], payment_behavior: str) -> None:
+    """An invoice at once for a change, with pending items and these lines, finalised and tried."""
+    first = subscription["items"]["data"][0]
+    now = work.now(subscription["_clock"])
+    invoice = invoices.create(
+        work, subscription, "subscription_update", drawn, (first["current_period_start"], now)
+    )
+    invoices.announce(work, invoice)
+    invoices.finalize(work, invoice)
+    if invoice["status"] != "open" or subscription["collection_method"] != "charge_automatically":
+        return
+    decline = invoices.attempt(work, invoice)
+    if decline is not None and payment_behavior == "error_if_incomplete":
+        error = invoices.decline_error(work, invoice, decline)
+        error.keeps_changes = False
+        raise error
+
+
+def require_running(subscription: Record) -> None:
+    """A StripeError where the subscription has ended."""
+    if subscription["status"] in standing.ENDED:
+        raise invalid(
+            "A canceled subscription can only update its cancellation_details and metadata.",
+            None,
+            "invalid_canceled_subscription_fields",
+        )

@@ -1,0 +1,162 @@
+"""``expand[]``: ids replaced by objects, along paths such as ``data.latest_invoice.payments``."""
+
+from collections.abc import Callable
+from typing import Any
+
+from stripe_simulator.errors import invalid
+from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.work import Work
+
+DEEPEST = 4  # levels, as at Stripe
+
+# object → field → the kind that its id names
+_REFERENCES: dict[str, dict[str, str]] = {
+    "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "customer": {"test_clock": "test_helpers.test_clock"},
+    "entitlements.active_entitlement": {"feature": "entitlements.feature"},
+    "invoice": {
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "test_clock": "test_helpers.test_clock",
+    },
+    "invoice_payment": {"invoice": "invoice"},
+    "invoiceitem": {"customer": "customer", "invoice": "invoice"},
+    "line_item": {"subscription": "subscription"},
+    "payment_intent": {
+        "customer": "customer",
+        "payment_method": "payment_method",
+        "latest_charge": "charge",
+    },
+    "payment_method": {"customer": "customer"},
+    "plan": {"product": "product"},
+    "price": {"product": "product"},
+    "product": {"default_price": "price"},
+    "subscription": {
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "latest_invoice": "invoice",
+        "test_clock": "test_helpers.test_clock",
+    },
+}
+
+# paths through plain hashes: (object, path within it) → kind
+_NESTED: dict[tuple[str, str], str] = {
+    ("customer", "invoice_settings.default_payment_method"): "payment_method",
+    ("invoice", "parent.subscription_details.subscription"): "subscription",
+    ("invoice_payment", "payment.payment_intent"): "payment_intent",
+    ("line_item", "pricing.price_details.price"): "price",
+}
+
+
+def expand(work: Work, shown: Json, paths: list[str]) -> Json:
+    """The object or list with every path expanded; a StripeError for a path that can't be."""
+    for path in paths:
+        parts = path.split(".")
+        if len(parts) > DEEPEST + (1 if parts[0] == "data" else 0) + 2:
+            raise invalid(f"You cannot expand more than {DEEPEST} levels of a property ({path}).", "expand")
+        _expand(work, shown, parts, path)
+    return shown
+
+
+def _expand(work: Work, node: Any, parts: list[str], path: str) -> None:
+    if not parts or node is None:
+        return
+    if isinstance(node, list):
+        for member in node:
+            _expand(work, member, parts, path)
+        return
+    if not isinstance(node, dict):
+        raise _not_expandable(path)
+    if node.get("deleted"):
+        return
+    if "object" in node and (used := _replace_nested(work, node, parts)):
+        _expand(work, _at(node, parts[:used]), parts[used:], path)
+        return
+    name = parts[0]
+    kind = _REFERENCES.get(str(node.get("object")), {}).get(name)
+    included = _INCLUDED.get((str(node.get("object")), name))
+    if kind is not None:
+        node[name] = _load(work, kind, node.get(name))
+    elif included is not None and name not in node:
+        node[name] = included(work, node)
+    elif name not in node or (len(parts) == 1 and not isinstance(node[name], dict)):
+        raise _not_expandable(path)
+    _expand(work, node[name], parts[1:], path)
+
+
+def _replace_nested(work: Work, node: Json, parts: list[str]) -> int:
+    """Follow a path through plain hashes, if it begins one; how many parts it took."""
+    for (kind, nested), target in _NESTED.items():
+        steps = nested.split(".")
+        if node["object"] == kind and parts[: len(steps)] == steps:
+            holder = _at(node, steps[:-1])
+            if isinstance(holder, dict):
+                holder[steps[-1]] = _load(work, target, holder.get(steps[-1]))
+                return len(steps)
+    return 0
+
+
+def _at(node: Any, steps: list[str]) -> Any:
+    for step in steps:
+        node = node.get(step) if isinstance(node, dict) else None
+    return node
+
+
+def _load(work: Work, kind: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    record = work.find(kind, value)
+    if record is None:
+        return {"id": value, "object": kind, "deleted": True} if kind in ("customer", "product") else value
+    return render(work, record)
+
+
+def _not_expandable(path: str) -> Exception:
+    return invalid(f"This property cannot be expanded ({path}).", "expand")
+
+
+def _payments(work: Work, shown: Json) -> Json:
+    payments = work.related("invoice_payment", "invoice", shown["id"])
+    return list_object(
+        f"/v1/invoice_payments?invoice={shown['id']}",
+        [render(work, payment) for payment in reversed(payments)],
+    )
+
+
+def _confirmation_secret(work: Work, shown: Json) -> Json | None:
+    for payment in work.related("invoice_payment", "invoice", shown["id"]):
+        intent = work.find("payment_intent", payment["payment"].get("payment_intent"))
+        if intent is not None:
+            return {"client_secret": intent["client_secret"], "type": "payment_intent"}
+    return None
+
+
+def _tiers(work: Work, shown: Json) -> Any:
+    tiers = work.get("price", shown["id"])["_tiers"]
+    return None if tiers is None else [dict(tier) for tier in tiers]
+
+
+def _subscriptions(work: Work, shown: Json) -> Json:
+    ended = ("canceled", "incomplete_expired")
+    current = [
+        render(work, record)
+        for record in reversed(work.related("subscription", "customer", shown["id"]))
+        if record["status"] not in ended
+    ]
+    return list_object(f"/v1/customers/{shown['id']}/subscriptions", current[:10], len(current) > 10)
+
+
+def _nothing(url: str) -> Callable[[Work, Json], Json]:
+    return lambda work, shown: list_object(url.format(id=shown["id"]), [])
+
+
+_INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
+    ("charge", "refunds"): _nothing("/v1/charges/{id}/refunds"),
+    ("customer", "sources"): _nothing("/v1/customers/{id}/sources"),
+    ("customer", "subscriptions"): _subscriptions,
+    ("customer", "tax_ids"): _nothing("/v1/customers/{id}/tax_ids"),
+    ("invoice", "confirmation_secret"): _confirmation_secret,
+    ("invoice", "payments"): _payments,
+    ("plan", "tiers"): _tiers,
+    ("price", "tiers"): _tiers,
+}

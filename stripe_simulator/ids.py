@@ -1,0 +1,65 @@
+"""Ids like Stripe's. They grow with time, so that the order of ids is the order of making within a second."""
+
+import secrets
+import threading
+import time
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_TIME_DIGITS = 9  # 62**9 microseconds reach the year 2398
+
+# kind → (prefix, number of characters after it)
+_SHAPES: dict[str, tuple[str, int]] = {
+    "account": ("acct_1", 15),
+    "charge": ("ch_3", 23),
+    "customer": ("cus_", 14),
+    "entitlements.active_entitlement": ("ent_test_", 20),
+    "entitlements.feature": ("feat_test_", 20),
+    "event": ("evt_1", 23),
+    "invoice": ("in_1", 23),
+    "invoice_payment": ("inpay_1", 23),
+    "invoiceitem": ("ii_1", 23),
+    "line_item": ("il_1", 23),
+    "payment_intent": ("pi_3", 23),
+    "payment_method": ("pm_1", 23),
+    "price": ("price_1", 23),
+    "product": ("prod_", 14),
+    "product_feature": ("prodft_", 24),
+    "request": ("req_", 14),
+    "subscription": ("sub_1", 23),
+    "subscription_item": ("si_", 14),
+    "test_helpers.test_clock": ("clock_1", 23),
+    "token": ("tok_1", 23),
+    "transaction": ("txn_3", 23),
+    "webhook_endpoint": ("we_1", 23),
+    "delivery": ("del_", 20),
+}
+
+_lock = threading.Lock()
+_last = 0
+
+
+def _tick() -> int:
+    """Microseconds, strictly growing over the life of the process."""
+    global _last
+    with _lock:
+        _last = max(_last + 1, time.time_ns() // 1000)
+        return _last
+
+
+def _base62(number: int, digits: int) -> str:
+    out = []
+    for _ in range(digits):
+        number, digit = divmod(number, 62)
+        out.append(_ALPHABET[digit])
+    return "".join(reversed(out))
+
+
+def random_text(length: int) -> str:
+    """Random letters and digits."""
+    return "".join(_ALPHABET[byte % 62] for byte in secrets.token_bytes(length))
+
+
+def new_id(kind: str) -> str:
+    """A new id for an object of this kind."""
+    prefix, length = _SHAPES[kind]
+    return prefix + _base62(_tick(), _TIME_DIGITS) + random_text(length - _TIME_DIGITS)

@@ -1,0 +1,85 @@
+"""A record as the JSON that leaves the simulator: private fields dropped, references within it resolved."""
+
+from collections.abc import Callable
+from typing import Any
+
+from stripe_simulator.database import Record
+from stripe_simulator.work import Work
+
+Json = dict[str, Any]
+EMBEDDED_LINES = 10  # Stripe embeds no more of an invoice's lines than this
+
+
+def render(work: Work, record: Record) -> Json:
+    """The object as the API shows it, without expansions."""
+    shown = _public(record)
+    special = _SPECIAL.get(record["_kind"])
+    return shown if special is None else special(work, record, shown)
+
+
+def list_object(url: str, data: list[Json], has_more: bool = False) -> Json:
+    """A list as Stripe wraps it."""
+    return {"object": "list", "data": data, "has_more": has_more, "url": url}
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _public(child) for key, child in value.items() if key[:1] != "_"}
+    if isinstance(value, list):
+        return [_public(child) for child in value]
+    return value
+
+
+def render_item(work: Work, item: Record) -> Json:
+    """A subscription item with its price, and the plan that older code still reads."""
+    shown: Json = _public(item)
+    price = work.get("price", item["price"])
+    return shown | {"price": render(work, price), "plan": _plan(price)}
+
+
+def _plan(price: Record) -> Json:
+    recurring = price["recurring"]
+    return {
+        "id": price["id"],
+        "object": "plan",
+        "active": price["active"],
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "billing_scheme": price["billing_scheme"],
+        "created": price["created"],
+        "currency": price["currency"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "livemode": False,
+        "metadata": dict(price["metadata"]),
+        "meter": recurring["meter"],
+        "nickname": price["nickname"],
+        "product": price["product"],
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
+        "trial_period_days": recurring["trial_period_days"],
+        "usage_type": recurring["usage_type"],
+    }
+
+
+def _subscription(work: Work, record: Record, shown: Json) -> Json:
+    shown["items"]["data"] = [render_item(work, item) for item in record["items"]["data"]]
+    return shown
+
+
+def _invoice(work: Work, record: Record, shown: Json) -> Json:
+    lines = shown["lines"]
+    lines["has_more"] = len(lines["data"]) > EMBEDDED_LINES
+    lines["data"] = lines["data"][:EMBEDDED_LINES]
+    return shown
+
+
+def _product_feature(work: Work, record: Record, shown: Json) -> Json:
+    return shown | {"entitlement_feature": render(work, work.get("entitlements.feature", record["_feature"]))}
+
+
+_SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
+    "subscription": _subscription,
+    "invoice": _invoice,
+    "product_feature": _product_feature,
+}

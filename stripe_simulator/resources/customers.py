@@ -1,0 +1,239 @@
+"""Customers."""
+
+import re
+from typing import Any
+
+from stripe_simulator.billing import standing
+from stripe_simulator.database import Record
+from stripe_simulator.endpoints import endpoint
+from stripe_simulator.errors import invalid
+from stripe_simulator.events import emit, updating
+from stripe_simulator.ids import random_text
+from stripe_simulator.lists import newest_first, page, within
+from stripe_simulator.params import (
+    LISTING,
+    Fields,
+    Hash,
+    Integer,
+    Metadata,
+    Range,
+    Sequenced,
+    Text,
+    merged_metadata,
+)
+from stripe_simulator.rendering import Json, render
+from stripe_simulator.resources.payment_methods import attach_to, resolve
+from stripe_simulator.resources.shapes import ADDRESS, SHIPPING, address, shipping
+from stripe_simulator.work import Work
+
+_TEXTS = ("business_name", "description", "email", "individual_name", "name", "phone")
+_INVOICE_SETTINGS: Fields = {
+    "custom_fields": Sequenced(
+        of=Hash(fields={"name": Text(required=True), "value": Text(required=True)}), most=4
+    ),
+    "default_payment_method": Text(),
+    "footer": Text(),
+}
+_FIELDS: Fields = {
+    **{name: Text() for name in _TEXTS},
+    "address": Hash(fields=ADDRESS),
+    "balance": Integer(),
+    "invoice_prefix": Text(),
+    "invoice_settings": Hash(fields=_INVOICE_SETTINGS),
+    "metadata": Metadata(),
+    "next_invoice_sequence": Integer(least=1),
+    "preferred_locales": Sequenced(of=Text(required=True)),
+    "shipping": Hash(fields=SHIPPING),
+    "source": Text(),
+    "tax_exempt": Text(choices=("exempt", "none", "reverse")),
+}
+
+
+@endpoint("POST", "/v1/customers", _FIELDS | {"payment_method": Text(), "test_clock": Text()})
+def create(work: Work, values: dict[str, Any]) -> Json:
+    """A customer, on a test clock if one is named."""
+    clock = values.get("test_clock")
+    if clock is not None:
+        work.get("test_helpers.test_clock", clock, "test_clock")
+    customer = work.insert("customer", _blank(work, clock), clock=clock)
+    _apply(work, customer, values)
+    for name in ("payment_method", "source"):
+        if values.get(name):
+            method = attach_to(work, resolve(work, values[name], name), customer)
+            if name == "source":
+                customer["default_source"] = method["id"]
+    wanted = (values.get("invoice_settings") or {}).get("default_payment_method")
+    if wanted:
+        customer["invoice_settings"]["default_payment_method"] = _own_method(work, customer, wanted)
+    emit(work, "customer.created", customer)
+    return render(work, customer)
+
+
+@endpoint("GET", "/v1/customers/<id>")
+def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
+    """A customer; one that was deleted shows nothing but that."""
+    gone = work.find("deleted_customer", id)
+    return _deleted(id) if gone is not None else render(work, work.get("customer", id))
+
+
+@endpoint("POST", "/v1/customers/<id>", _FIELDS)
+def update(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Change what is sent."""
+    customer = work.get("customer", id)
+    source = values.get("source")
+    method = attach_to(work, resolve(work, source, "source"), customer) if source else None
+    wanted = (values.get("invoice_settings") or {}).get("default_payment_method")
+    if wanted:
+        values["invoice_settings"]["default_payment_method"] = _own_method(work, customer, wanted)
+    with updating(work, customer):
+        _apply(work, customer, values)
+        settings = values.get("invoice_settings") or {}
+        if "default_payment_method" in settings:
+            customer["invoice_settings"]["default_payment_method"] = settings["default_payment_method"]
+        if method is not None:
+            customer["default_source"] = method["id"]
+    return render(work, customer)
+
+
+@endpoint("DELETE", "/v1/customers/<id>")
+def delete(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Delete a customer and cancel its subscriptions."""
+    remove(work, work.get("customer", id))
+    return _deleted(id)
+
+
+def remove(work: Work, customer: Record) -> None:
+    """Cancel the customer's subscriptions, delete it, and remember that it was there."""
+    for subscription in work.related("subscription", "customer", customer["id"]):
+        if subscription["status"] not in standing.ENDED:
+            standing.end(work, subscription, "cancellation_requested")
+    emit(work, "customer.deleted", customer)
+    work.delete(customer)
+    work.insert("deleted_customer", {}, id=customer["id"])
+
+
+@endpoint("GET", "/v1/customers", LISTING | {"created": Range(), "email": Text(), "test_clock": Text()})
+def list_customers(work: Work, values: dict[str, Any]) -> Json:
+    """Customers; those of test clocks only when the clock is named."""
+    clock, email = values.get("test_clock"), values.get("email")
+    found = (
+        customer
+        for customer in work.related("customer", "clock", clock)
+        if (email is None or customer["email"] == email)
+        and within(values.get("created"), customer["created"])
+    )
+    return page(work, found, values, "/v1/customers")
+
+
+_CLAUSE = re.compile(
+    r"""^(?P<field>email|name|phone|metadata\[["'](?P<key>[^"']+)["']\])(?P<op>[:~])["'](?P<text>[^"']*)["']$"""
+)
+
+
+@endpoint(
+    "GET",
+    "/v1/customers/search",
+    {"query": Text(required=True), "limit": Integer(least=1, most=100), "page": Text()},
+)
+def search(work: Work, values: dict[str, Any]) -> Json:
+    """Customers by ``email``, ``name``, ``phone`` or ``metadata['key']``, exactly (``:``) or in part (``~``)."""
+    clauses = [_clause(text) for text in values["query"].split(" AND ")]
+    found = [
+        record for record in newest_first(work.all("customer")) if all(_holds(record, one) for one in clauses)
+    ]
+    start, limit = int(values.get("page") or 0), values.get("limit", 10)
+    more = len(found) > start + limit
+    return {
+        "object": "search_result",
+        "data": [render(work, record) for record in found[start : start + limit]],
+        "has_more": more,
+        "next_page": str(start + limit) if more else None,
+        "url": "/v1/customers/search",
+    }
+
+
+def _clause(text: str) -> re.Match[str]:
+    match = _CLAUSE.match(text.strip())
+    if match is None:
+        raise invalid(f"We were unable to parse your search query: {text}", "query")
+    return match
+
+
+def _holds(record: Record, clause: re.Match[str]) -> bool:
+    key = clause["key"]
+    value = record["metadata"].get(key) if key else record[clause["field"]]
+    if value is None:
+        return False
+    wanted, value = clause["text"].lower(), value.lower()
+    return bool(wanted in value if clause["op"] == "~" else wanted == value)
+
+
+def _own_method(work: Work, customer: Record, id: str) -> str:
+    method = resolve(work, id, "invoice_settings[default_payment_method]")
+    if method["customer"] != customer["id"]:
+        raise invalid(
+            f"The customer does not have a payment method with the ID {id}. The payment method must be attached to the "
+            "customer.",
+            "invoice_settings[default_payment_method]",
+            "resource_missing",
+        )
+    return str(method["id"])
+
+
+def _apply(work: Work, customer: Record, values: dict[str, Any]) -> None:
+    for name in (
+        *_TEXTS,
+        "balance",
+        "next_invoice_sequence",
+        "tax_exempt",
+        "preferred_locales",
+        "invoice_prefix",
+    ):
+        if name in values:
+            customer[name] = values[name]
+    if "address" in values:
+        customer["address"] = address(values["address"])
+    if "shipping" in values:
+        customer["shipping"] = shipping(values["shipping"])
+    if "metadata" in values:
+        customer["metadata"] = merged_metadata(customer["metadata"], values["metadata"])
+    settings = values.get("invoice_settings") or {}
+    for name in ("custom_fields", "footer"):
+        if name in settings:
+            customer["invoice_settings"][name] = settings[name]
+
+
+def _blank(work: Work, clock: str | None) -> Json:
+    return {
+        "address": None,
+        "balance": 0,
+        "business_name": None,
+        "created": work.now(clock),
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "individual_name": None,
+        "invoice_prefix": random_text(8).upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": clock,
+    }
+
+
+def _deleted(id: str) -> Json:
+    return {"id": id, "object": "customer", "deleted": True}

@@ -1,0 +1,378 @@
+"""Subscriptions."""
+
+from typing import Any
+
+from stripe_simulator.billing import changes, standing
+from stripe_simulator.billing import subscriptions as engine
+from stripe_simulator.database import Record
+from stripe_simulator.endpoints import endpoint
+from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
+from stripe_simulator.events import updating
+from stripe_simulator.ids import new_id
+from stripe_simulator.lists import page, within
+from stripe_simulator.params import (
+    LISTING,
+    Fields,
+    Flag,
+    Hash,
+    Integer,
+    Metadata,
+    Range,
+    Sequenced,
+    Text,
+    merged_metadata,
+)
+from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.resources import prices
+from stripe_simulator.work import Work
+
+_STATUSES = (
+    "active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused", "trialing",
+    "unpaid",
+)  # fmt: skip
+_FEEDBACK = (
+    "customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex",
+    "too_expensive", "unused",
+)  # fmt: skip
+_PRORATION = Text(choices=("always_invoice", "create_prorations", "none"))
+_BEHAVIOR = Text(
+    choices=("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete")
+)
+_PRICE_DATA: Fields = {
+    "currency": Text(required=True),
+    "product": Text(required=True),
+    "recurring": prices.CREATE["recurring"],
+    "tax_behavior": Text(),
+    "unit_amount": Integer(least=0),
+    "unit_amount_decimal": prices.CREATE["unit_amount_decimal"],
+}
+_ITEM: Fields = {
+    "metadata": Metadata(),
+    "price": Text(),
+    "price_data": Hash(fields=_PRICE_DATA),
+    "quantity": Integer(least=0),
+}
+_DETAILS = Hash(fields={"comment": Text(), "feedback": Text(choices=_FEEDBACK)})
+_TRIAL_SETTINGS = Hash(
+    fields={
+        "end_behavior": Hash(
+            fields={
+                "missing_payment_method": Text(required=True, choices=("cancel", "create_invoice", "pause"))
+            }
+        )
+    }
+)
+_PAYMENT_SETTINGS = Hash(
+    fields={
+        "payment_method_types": Sequenced(of=Text()),
+        "save_default_payment_method": Text(choices=("off", "on_subscription")),
+    }
+)
+_SHARED: Fields = {
+    "cancel_at": Integer(clearable=True),
+    "cancel_at_period_end": Flag(),
+    "collection_method": Text(choices=("charge_automatically", "send_invoice")),
+    "days_until_due": Integer(least=0),
+    "default_payment_method": Text(),
+    "description": Text(longest=500),
+    "metadata": Metadata(),
+    "off_session": Flag(),
+    "payment_behavior": _BEHAVIOR,
+    "payment_settings": _PAYMENT_SETTINGS,
+    "proration_behavior": _PRORATION,
+    "trial_end": Integer(words=("now",)),
+    "trial_from_plan": Flag(),
+    "trial_settings": _TRIAL_SETTINGS,
+}
+
+
+@endpoint(
+    "POST",
+    "/v1/subscriptions",
+    _SHARED
+    | {
+        "billing_mode": Hash(fields={"type": Text(required=True, choices=("classic", "flexible"))}),
+        "currency": Text(),
+        "customer": Text(required=True),
+        "items": Sequenced(of=Hash(fields=_ITEM), most=20),
+        "trial_period_days": Integer(least=1, most=730),
+    },
+)
+def create(work: Work, values: dict[str, Any]) -> Json:
+    """Subscribe a customer: first invoice and its payment included."""
+    customer = work.get("customer", values["customer"], "customer")
+    if not values.get("items"):
+        raise missing_param("items")
+    clock = customer["_clock"]
+    now = work.now(clock)
+    id = new_id("subscription")
+    items = [_new_item(work, id, sent, index, now) for index, sent in enumerate(values["items"])]
+    changes.check_items(work, items)
+    currency = work.get("price", items[0]["price"])["currency"]
+    _check_currency(customer, currency)
+    trial_end = _trial_end(values, now)
+    body = _body(customer, items, id, currency, now, trial_end)
+    subscription = work.insert("subscription", body, id=id, clock=clock, trial_notice=False)
+    _apply(work, subscription, values)
+    if subscription["cancel_at_period_end"]:
+        raise not_simulated("cancel_at_period_end at creation", "cancel_at_period_end")
+    if customer["currency"] is None:
+        with updating(work, customer):
+            customer["currency"] = currency
+    engine.start(work, subscription, values.get("payment_behavior", "allow_incomplete"))
+    return render(work, subscription)
+
+
+@endpoint("GET", "/v1/subscriptions/<id>")
+def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
+    """A subscription."""
+    return render(work, work.get("subscription", id))
+
+
+@endpoint(
+    "POST",
+    "/v1/subscriptions/<id>",
+    _SHARED
+    | {
+        "billing_cycle_anchor": Text(choices=("now", "unchanged")),
+        "cancellation_details": _DETAILS,
+        "items": Sequenced(
+            of=Hash(fields=_ITEM | {"id": Text(), "deleted": Flag(), "clear_usage": Flag()}), most=20
+        ),
+        "proration_date": Integer(),
+    },
+)
+def update(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Change what is sent; changed items are prorated by the second."""
+    subscription = work.get("subscription", id)
+    if set(values) - {"metadata", "cancellation_details"}:
+        engine.require_running(subscription)
+    if values.get("payment_behavior") == "pending_if_incomplete":
+        raise not_simulated("pending updates", "payment_behavior")
+    with updating(work, subscription):
+        _apply(work, subscription, values)
+        if "cancel_at_period_end" in values:
+            _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
+        change = changes.apply(work, subscription, values)
+    standing.schedule(work, subscription)
+    changes.bill(work, subscription, change, values)
+    return render(work, subscription)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/subscriptions/<id>",
+    {"cancellation_details": _DETAILS, "invoice_now": Flag(), "prorate": Flag()},
+)
+def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Cancel now."""
+    subscription = work.get("subscription", id)
+    if subscription["status"] in standing.ENDED:
+        raise not_found("subscription", id, "id")
+    if values.get("prorate") or values.get("invoice_now"):
+        raise not_simulated("prorate and invoice_now at cancellation", "prorate")
+    if values.get("cancellation_details"):
+        with work.edit(subscription):
+            subscription["cancellation_details"] |= values["cancellation_details"]
+    standing.end(work, subscription, "cancellation_requested")
+    return render(work, subscription)
+
+
+@endpoint(
+    "GET",
+    "/v1/subscriptions",
+    LISTING
+    | {
+        "collection_method": Text(),
+        "created": Range(),
+        "current_period_end": Range(),
+        "current_period_start": Range(),
+        "customer": Text(),
+        "price": Text(),
+        "status": Text(choices=_STATUSES),
+        "test_clock": Text(),
+    },
+)
+def list_subscriptions(work: Work, values: dict[str, Any]) -> Json:
+    """Subscriptions; those that ended only when asked for by ``status``."""
+    customer, clock = values.get("customer"), values.get("test_clock")
+    if customer is not None:
+        found: Any = work.related("subscription", "customer", customer)
+    else:
+        found = [record for record in work.all("subscription") if record["_clock"] == clock]
+    chosen = [record for record in found if _listed(record, values)]
+    return page(work, chosen, values, "/v1/subscriptions")
+
+
+def _listed(record: Record, values: dict[str, Any]) -> bool:
+    status = values.get("status")
+    first = record["items"]["data"][0]
+    if status is None:
+        if record["status"] in standing.ENDED:
+            return False
+    elif status == "ended":
+        if record["status"] not in standing.ENDED:
+            return False
+    elif status not in ("all", record["status"]):
+        return False
+    price, method = values.get("price"), values.get("collection_method")
+    return (
+        (price is None or any(item["price"] == price for item in record["items"]["data"]))
+        and method in (None, record["collection_method"])
+        and within(values.get("created"), record["created"])
+        and within(values.get("current_period_start"), first["current_period_start"])
+        and within(values.get("current_period_end"), first["current_period_end"])
+    )
+
+
+def _new_item(work: Work, id: str, sent: dict[str, Any], index: int, now: int) -> Json:
+    price = changes.price_of(work, sent, f"items[{index}]")
+    return engine.new_item(work, id, price, sent, now)
+
+
+def _check_currency(customer: Record, currency: str) -> None:
+    if customer["currency"] not in (None, currency):
+        raise invalid(
+            "You cannot combine currencies on a single customer. This customer has had a subscription, coupon, or "
+            f"invoice item with currency {customer['currency']}.",
+        )
+
+
+def _trial_end(values: dict[str, Any], now: int) -> int | None:
+    if "trial_period_days" in values and "trial_end" in values:
+        raise invalid(
+            "You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end"
+        )
+    if "trial_period_days" in values:
+        return now + int(values["trial_period_days"]) * standing.DAY
+    trial_end = values.get("trial_end")
+    if trial_end in (None, "now"):
+        return None
+    if trial_end <= now:
+        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
+    return int(trial_end)
+
+
+def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
+    for name in ("collection_method", "days_until_due", "description"):
+        if name in values:
+            subscription[name] = values[name]
+    if "metadata" in values:
+        subscription["metadata"] = merged_metadata(subscription["metadata"], values["metadata"])
+    if "default_payment_method" in values:
+        subscription["default_payment_method"] = _own_method(
+            work, subscription, values["default_payment_method"]
+        )
+    if values.get("payment_settings"):
+        subscription["payment_settings"] |= values["payment_settings"]
+    if values.get("trial_settings"):
+        behavior = values["trial_settings"]["end_behavior"]
+        if behavior["missing_payment_method"] == "pause":
+            raise not_simulated("pausing at the end of a trial", "trial_settings[end_behavior]")
+        subscription["trial_settings"] = {"end_behavior": behavior}
+    if values.get("cancellation_details"):
+        subscription["cancellation_details"] |= values["cancellation_details"]
+    if "cancel_at" in values:
+        _cancel_at(work, subscription, values["cancel_at"])
+    if subscription["collection_method"] == "send_invoice" and subscription["days_until_due"] is None:
+        raise invalid(
+            "If `collection_method` is `send_invoice`, days_until_due is required.", "days_until_due"
+        )
+
+
+def _own_method(work: Work, subscription: Record, id: str | None) -> str | None:
+    if id is None:
+        return None
+    method = work.get("payment_method", id, "default_payment_method")
+    if method["customer"] != subscription["customer"]:
+        raise invalid(
+            f"The customer does not have a payment method with the ID {id}. The payment method must be attached to the "
+            "customer.",
+            "default_payment_method",
+            "resource_missing",
+        )
+    return id
+
+
+def _cancel_at(work: Work, subscription: Record, at: int | None) -> None:
+    now = work.now(subscription["_clock"])
+    if at is not None and at <= now:
+        raise invalid("Invalid timestamp: must be in the future.", "cancel_at")
+    subscription["cancel_at"] = at
+    _mark_requested(subscription, now if at is not None else None)
+
+
+def _cancel_at_period_end(work: Work, subscription: Record, wanted: bool) -> None:
+    if wanted == subscription["cancel_at_period_end"]:
+        return
+    now = work.now(subscription["_clock"])
+    subscription["cancel_at_period_end"] = wanted
+    subscription["cancel_at"] = standing.period_end(subscription) if wanted else None
+    _mark_requested(subscription, now if wanted else None)
+
+
+def _mark_requested(subscription: Record, at: int | None) -> None:
+    subscription["canceled_at"] = at
+    reason = "cancellation_requested" if at is not None else None
+    subscription["cancellation_details"] |= {"reason": reason}
+
+
+def _body(
+    customer: Record, items: list[Json], id: str, currency: str, now: int, trial_end: int | None
+) -> Json:
+    return {
+        "application": None,
+        "application_fee_percent": None,
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": trial_end or now,
+        "billing_cycle_anchor_config": None,
+        "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
+        "billing_schedules": [],
+        "billing_thresholds": None,
+        "cancel_at": None,
+        "cancel_at_period_end": False,
+        "canceled_at": None,
+        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+        "collection_method": "charge_automatically",
+        "created": now,
+        "currency": currency,
+        "customer": customer["id"],
+        "customer_account": None,
+        "days_until_due": None,
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "ended_at": None,
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "items": list_object(f"/v1/subscription_items?subscription={id}", items),
+        "latest_invoice": None,
+        "managed_payments": None,
+        "metadata": {},
+        "next_pending_invoice_item_invoice": None,
+        "on_behalf_of": None,
+        "pause_collection": None,
+        "payment_settings": {
+            "payment_method_options": None,
+            "payment_method_types": None,
+            "save_default_payment_method": "off",
+        },
+        "pending_invoice_item_interval": None,
+        "pending_setup_intent": None,
+        "pending_update": None,
+        "schedule": None,
+        "start_date": now,
+        "status": "incomplete",
+        "test_clock": customer["test_clock"],
+        "transfer_data": None,
+        "trial_end": trial_end,
+        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "trial_start": now if trial_end else None,
+    }

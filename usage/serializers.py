@@ -1,0 +1,61 @@
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from billingos.api.serializers import StrictSerializer, TextField
+from usage.models import Meter
+
+KEY = r"^[a-z][a-z0-9_.]{0,62}$"
+
+
+class MeterSerializer(serializers.ModelSerializer[Meter]):
+    object = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Meter
+        fields = ("id", "object", "key", "name", "aggregation", "created_at", "updated_at")
+
+    def get_object(self, meter: Meter) -> str:
+        return "meter"
+
+
+class CreateMeter(StrictSerializer):
+    key = serializers.RegexField(KEY, max_length=63, help_text="Lower case letters, digits, `_` and `.`.")
+    name = TextField(max_length=200)
+    aggregation = serializers.ChoiceField(Meter.Aggregation.choices)
+
+
+class ExactNumber(serializers.DecimalField):
+    """A number that is kept exactly: JSON's integers and decimals, as written."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=25, decimal_places=10, **options)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, (int, float, Decimal, str)):
+            self.fail("invalid")
+        number = super().to_internal_value(data)
+        if not number.is_finite():
+            self.fail("invalid")
+        return number
+
+
+class TrackUsage(StrictSerializer):
+    customer_id = TextField(max_length=255, help_text="Our id, Stripe's id, or your external_id.")
+    meter = TextField(max_length=63)
+    event_id = TextField(max_length=255, help_text="Yours, unique for ever: the same id counts once.")
+    value = ExactNumber(default=Decimal(1), min_value=Decimal(0))
+    timestamp = serializers.DateTimeField(required=False, help_text="With a time zone; default: now.")
+    properties = serializers.DictField(required=False)
+
+    def validate_properties(self, value: dict[str, Any]) -> dict[str, Any]:
+        if len(value) > 50 or any(isinstance(inner, (dict, list)) for inner in value.values()):
+            raise serializers.ValidationError("At most 50 properties, each a text, a number or a boolean.")
+        return value
+
+
+class TrackedSerializer(serializers.Serializer[Any]):
+    object = serializers.CharField(default="usage_event")
+    event_id = serializers.CharField()
+    status = serializers.ChoiceField(["accepted", "duplicate"])
