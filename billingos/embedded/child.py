@@ -28,7 +28,10 @@ class Program:
 
 
 class Child:
-    """A program over all its lives. The thread that starts it must live as long as it: the kernel ties it to that one."""
+    """A program over all its lives.
+
+    The thread that starts it must live as long as it: the kernel ties it to that thread.
+    """
 
     ATTEMPTS_OF_ONCE = 5
 
@@ -92,7 +95,9 @@ class Child:
         if self.program.once and (code == 0 or self._failures + 1 >= self.ATTEMPTS_OF_ONCE):
             self.done = True
             if code:
-                self._on_line(self.name, f"failed {self.ATTEMPTS_OF_ONCE} times; giving up (the reason is above)")
+                self._on_line(
+                    self.name, f"failed {self.ATTEMPTS_OF_ONCE} times; giving up (the reason is above)"
+                )
             return
         self._postpone(_how_it_ended(code))
 

@@ -1,7 +1,7 @@
 """What a migrated database depends on, as one short hash: equal hash, equal tables.
 
-It covers the migration files of this project, the project modules that they import, the settings that shape migrations, and the
-versions of all installed packages (theirs are part of the database too).
+It covers the migration files of this project, the project modules that they import, the settings that shape
+migrations, and the versions of all installed packages (theirs are part of the database too).
 """
 
 import ast
@@ -34,7 +34,9 @@ def migrations_fingerprint(base: Path = BASE_DIR) -> str:
 def migration_files(base: Path) -> Iterator[Path]:
     """Migrations of the project's applications, which lie at the top or one folder below."""
     for pattern in ("*/migrations/*.py", "*/*/migrations/*.py"):
-        yield from (path for path in base.glob(pattern) if not path.relative_to(base).parts[0].startswith("."))
+        yield from (
+            path for path in base.glob(pattern) if not path.relative_to(base).parts[0].startswith(".")
+        )
 
 
 def _imported_modules(base: Path, files: list[Path]) -> set[Path]:
@@ -55,7 +57,9 @@ def _imported_names(path: Path) -> Iterator[str]:
 
 def _shaping_settings(settings: Path) -> Iterator[str]:
     for node in ast.parse(settings.read_bytes()).body:
-        if isinstance(node, ast.Assign) and any(ast.unparse(target) in SHAPING_SETTINGS for target in node.targets):
+        if isinstance(node, ast.Assign) and any(
+            ast.unparse(target) in SHAPING_SETTINGS for target in node.targets
+        ):
             yield ast.unparse(node)
 
 

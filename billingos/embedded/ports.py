@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 def remembered_port(state: StateFolder, name: str) -> int:
-    """The port that `name` had at the last start, so that open shells keep working; another if it is taken."""
+    """The port that `name` had at the last start, so that open shells keep working, if it is free."""
     port = int(state.recall("ports", name, free_port))
     if not is_free(port):
         port = free_port()
@@ -60,9 +60,11 @@ def listener(port: int) -> str:
 def require_free(port: int) -> None:
     """Stop before anything is started when the web port is taken."""
     if not 0 < port < 65536:
-        raise StartError(f"PORT={port} is no port: choose a number from 1 to 65535, for example PORT=8001 make run.")
+        raise StartError(
+            f"PORT={port} is no port: choose a number from 1 to 65535, for example PORT=8001 make run."
+        )
     if not is_free(port):
         raise StartError(
-            f"Port {port} is taken by another program{listener(port)}. Stop that program, or choose another port: "
-            f"PORT={port + 1} make run."
+            f"Port {port} is taken by another program{listener(port)}. Stop that program, or choose another "
+            f"port: PORT={port + 1} make run."
         )

@@ -1,8 +1,9 @@
 """Gives every test run a PostgreSQL and a Valkey of its own, before Django reads its settings.
 
-Loaded with `-p` (pyproject.toml), as a conftest would come after pytest-django. The process that is called starts the servers in
-`.billingos/test` and stops them at the end; each xdist worker copies the migrated template into a database of its own and
-takes a Valkey database of its own. A second run in the same checkout waits for the first.
+Loaded with `-p` (pyproject.toml), as a conftest would come after pytest-django. The process that is called
+starts the servers in `.billingos/test` and stops them at the end; each xdist worker copies the migrated
+template into a database of its own and takes a Valkey database of its own. A second run in the same checkout
+waits for the first.
 """
 
 import os
@@ -62,7 +63,9 @@ class RunServers:
         state = run_state()
         state.prepare()
         state.require_space(SPACE_MEGABYTES)
-        self._lock = state.lock(lambda holder: _say(f"another test run ({holder}) uses this checkout: waiting for it"))
+        self._lock = state.lock(
+            lambda holder: _say(f"another test run ({holder}) uses this checkout: waiting for it")
+        )
         self.valkey.start()
         self.cluster.start()
         ensure_roles(self.cluster)
@@ -128,7 +131,9 @@ def _worker() -> str:
 
 def _database_name() -> str:
     """A pytest that a test has started takes a database of its own, not that of the test."""
-    return PREFIX + (_worker() if _worker() != "main" or TEMPLATE not in os.environ else f"inner{os.getpid()}")
+    return PREFIX + (
+        _worker() if _worker() != "main" or TEMPLATE not in os.environ else f"inner{os.getpid()}"
+    )
 
 
 def _valkey_database() -> int:
@@ -139,4 +144,4 @@ def _valkey_database() -> int:
 
 
 def _say(text: str) -> None:
-    print(f"billingos: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"billingos: {text}", file=sys.stderr, flush=True)

@@ -44,7 +44,7 @@ class Stack:
         self._web_is_up = self._announced = False
         self._began_at = time.monotonic()
 
-    # --- Coming up --------------------------------------------------------------------------------------------------
+    # --- Coming up ------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Servers, database, settings. Fails before anything is started where it can."""
@@ -92,7 +92,7 @@ class Stack:
         else:
             ensure_migrated(cluster, DATABASE, self.environment, self.console.say)
 
-    # --- Running ----------------------------------------------------------------------------------------------------
+    # --- Running --------------------------------------------------------------------------------------------
 
     @property
     def environment(self) -> dict[str, str]:
@@ -135,7 +135,9 @@ class Stack:
 
     def _beat(self) -> Program:
         schedule = str(self.state.file("celerybeat-schedule"))
-        return self._program("beat", "-m", "celery", "-q", "-A", "billingos", "beat", "-s", schedule, "--pidfile=")
+        return self._program(
+            "beat", "-m", "celery", "-q", "-A", "billingos", "beat", "-s", schedule, "--pidfile="
+        )
 
     def _simulator(self, port: int) -> Program:
         arguments = ["--port", str(port), "--state", str(self.state.file("stripe.sqlite3"))]
@@ -144,7 +146,7 @@ class Stack:
         arguments += ["--webhook-secret", self.values["STRIPE_WEBHOOK_SECRETS"]]
         return self._program("simulator", "-m", "stripe_simulator", *arguments)
 
-    # --- Ready ------------------------------------------------------------------------------------------------------
+    # --- Ready ----------------------------------------------------------------------------------------------
 
     @property
     def demo_file(self) -> Path:

@@ -55,13 +55,15 @@ def schema(cluster: Cluster, database: str) -> list[str]:
     done = subprocess.run(  # noqa: S603 - our own program
         command, env={"PGPASSWORD": cluster.password}, capture_output=True, text=True, check=True
     )
-    lines = [line for line in done.stdout.splitlines() if not line.startswith(("--", "\\restrict", "\\unrestrict"))]
+    lines = [
+        line for line in done.stdout.splitlines() if not line.startswith(("--", "\\restrict", "\\unrestrict"))
+    ]
     assert any(f"OWNER TO {OWNER}" in line for line in lines)
     return sorted(without_spelling(line) for line in lines)
 
 
 def without_spelling(line: str) -> str:
-    """PostgreSQL spells a list of constants with other brackets and casts once it has read its own spelling."""
+    """PostgreSQL spells a list of constants with other brackets once it has read its own spelling."""
     return line.replace("::text[]", "").replace("::text", "").replace("(", "").replace(")", "")
 
 

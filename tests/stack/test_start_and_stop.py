@@ -1,4 +1,4 @@
-"""The real stack, on a folder and port of its own: it comes up, heals, stops, and comes back with everything."""
+"""The real stack, on a folder and port of its own: it comes up, heals, stops, and comes back."""
 
 import os
 import signal
@@ -53,7 +53,9 @@ def assert_a_killed_supervisor_leaves_nothing_but_postgres(stack: RunningStack) 
     os.kill(stack.processes()["supervisor"], signal.SIGKILL)
     stack.supervisor.wait()
     deadline = time.monotonic() + 15
-    while (left := {process.name() for process in living(stack)} - {"postgres"}) and time.monotonic() < deadline:
+    while (
+        left := {process.name() for process in living(stack)} - {"postgres"}
+    ) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == set()
 
