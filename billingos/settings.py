@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "entitlements",
     "insights",
     "billingos.dashboard",
+    "billingos.demo",
 ]
 MIDDLEWARE = [
     "billingos.api.request_ids.RequestIdMiddleware",
@@ -257,6 +258,10 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "stripe": {"level": "WARNING"},
+        # One line per task and tick would drown what matters; failures come as warnings and errors.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
     },
 }

@@ -1,5 +1,5 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class CustomersConfig(DomainConfig):
+class CustomersConfig(registries.DomainConfig):
     name = "customers"

@@ -1,5 +1,5 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class EntitlementsConfig(DomainConfig):
+class EntitlementsConfig(registries.DomainConfig):
     name = "entitlements"

@@ -1,5 +1,5 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class InsightsConfig(DomainConfig):
+class InsightsConfig(registries.DomainConfig):
     name = "insights"

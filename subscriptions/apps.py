@@ -1,5 +1,5 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class SubscriptionsConfig(DomainConfig):
+class SubscriptionsConfig(registries.DomainConfig):
     name = "subscriptions"

@@ -13,6 +13,8 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from billingos.embedded import pytest_plugin
 
+pytest_plugins = ["tests.fixtures"]
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None) -> None:

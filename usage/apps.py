@@ -1,5 +1,5 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class UsageConfig(DomainConfig):
+class UsageConfig(registries.DomainConfig):
     name = "usage"

@@ -1,7 +1,7 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class ApiConfig(DomainConfig):
+class ApiConfig(registries.DomainConfig):
     name = "billingos.api"
     label = "api"
 

@@ -1,6 +1,6 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class DashboardConfig(DomainConfig):
+class DashboardConfig(registries.DomainConfig):
     name = "billingos.dashboard"
     label = "dashboard"

@@ -1,6 +1,6 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class MerchantsConfig(DomainConfig):
+class MerchantsConfig(registries.DomainConfig):
     name = "billingos.merchants"
     label = "merchants"

@@ -1,6 +1,6 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class MirrorConfig(DomainConfig):
+class MirrorConfig(registries.DomainConfig):
     name = "billingos.mirror"
     label = "mirror"

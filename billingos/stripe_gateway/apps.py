@@ -1,6 +1,6 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class StripeGatewayConfig(DomainConfig):
+class StripeGatewayConfig(registries.DomainConfig):
     name = "billingos.stripe_gateway"
     label = "stripe_gateway"

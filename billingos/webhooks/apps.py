@@ -1,6 +1,6 @@
-from billingos.common.registries import DomainConfig
+from billingos.common import registries
 
 
-class WebhooksConfig(DomainConfig):
+class WebhooksConfig(registries.DomainConfig):
     name = "billingos.webhooks"
     label = "webhooks"

@@ -1,0 +1,41 @@
+"""Rows for tests. Tests share a database and never flush it: each makes merchants of its own."""
+
+from typing import Any
+
+from factory.base import Factory
+from factory.declarations import LazyFunction, SubFactory
+from factory.django import DjangoModelFactory, Password
+from factory.faker import Faker
+
+from billingos.common.ids import uuid7
+from billingos.merchants.models import Merchant, User
+from billingos.merchants.services import create_merchant
+
+
+def unique(prefix: str) -> str:
+    return f"{prefix}{uuid7().hex[-12:]}"
+
+
+class UserFactory(DjangoModelFactory[User]):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = LazyFunction(lambda: f"{unique('person-')}@example.com")
+    password = Password("correct horse battery")
+
+
+class MerchantFactory(Factory[Merchant]):
+    """Made by the service, with its settings and its owner."""
+
+    class Meta:
+        model = Merchant
+
+    name = Faker("company")
+    slug = LazyFunction(lambda: unique("m-"))
+    owner = SubFactory(UserFactory)
+    stripe_account_id = LazyFunction(lambda: unique("acct_"))
+
+    @classmethod
+    def _create(cls, model_class: type[Merchant], *args: Any, **kwargs: Any) -> Merchant:
+        return create_merchant(**kwargs)
