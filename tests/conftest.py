@@ -43,6 +43,4 @@ def transactional_db() -> NoReturn:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("django_db")
     if marker and marker.kwargs.get("transaction"):
-        pytest.fail(
-            "use the fixture committed_db instead of django_db(transaction=True) (see tests/conftest.py)"
-        )
+        pytest.fail("use the fixture committed_db instead of django_db(transaction=True) (see tests/conftest.py)")

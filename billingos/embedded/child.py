@@ -95,9 +95,7 @@ class Child:
         if self.program.once and (code == 0 or self._failures + 1 >= self.ATTEMPTS_OF_ONCE):
             self.done = True
             if code:
-                self._on_line(
-                    self.name, f"failed {self.ATTEMPTS_OF_ONCE} times; giving up (the reason is above)"
-                )
+                self._on_line(self.name, f"failed {self.ATTEMPTS_OF_ONCE} times; giving up (the reason is above)")
             return
         self._postpone(_how_it_ended(code))
 

@@ -28,9 +28,7 @@ def given_environment() -> dict[str, str]:
 def web_port(given: Mapping[str, str]) -> int:
     value = given.get("PORT", str(DEFAULT_PORT))
     if not value.isdecimal():
-        raise StartError(
-            f"PORT={value} is no number: choose one from 1 to 65535, for example PORT=8001 make run."
-        )
+        raise StartError(f"PORT={value} is no number: choose one from 1 to 65535, for example PORT=8001 make run.")
     return int(value)
 
 
@@ -58,9 +56,7 @@ def write_env_file(state: StateFolder, values: Mapping[str, str]) -> None:
     )
 
 
-def child_environment(
-    state: StateFolder, given: Mapping[str, str], values: Mapping[str, str]
-) -> dict[str, str]:
+def child_environment(state: StateFolder, given: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
     """For every process of the stack; the mark finds what a killed supervisor left over."""
     own = {
         "BILLINGOS_STATE_DIR": str(state.path),

@@ -34,9 +34,7 @@ def migrations_fingerprint(base: Path = BASE_DIR) -> str:
 def migration_files(base: Path) -> Iterator[Path]:
     """Migrations of the project's applications, which lie at the top or one folder below."""
     for pattern in ("*/migrations/*.py", "*/*/migrations/*.py"):
-        yield from (
-            path for path in base.glob(pattern) if not path.relative_to(base).parts[0].startswith(".")
-        )
+        yield from (path for path in base.glob(pattern) if not path.relative_to(base).parts[0].startswith("."))
 
 
 def _imported_modules(base: Path, files: list[Path]) -> set[Path]:
@@ -57,9 +55,7 @@ def _imported_names(path: Path) -> Iterator[str]:
 
 def _shaping_settings(settings: Path) -> Iterator[str]:
     for node in ast.parse(settings.read_bytes()).body:
-        if isinstance(node, ast.Assign) and any(
-            ast.unparse(target) in SHAPING_SETTINGS for target in node.targets
-        ):
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) in SHAPING_SETTINGS for target in node.targets):
             yield ast.unparse(node)
 
 

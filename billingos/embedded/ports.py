@@ -50,7 +50,8 @@ def listener(port: int) -> str:
     """Who listens there, as far as this user may know: `" (nginx, process 812)"`, or nothing."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,)
+            if listens and connection.pid:
                 return f" ({psutil.Process(connection.pid).name()}, process {connection.pid})"
     except (psutil.Error, OSError):
         return ""
@@ -60,9 +61,7 @@ def listener(port: int) -> str:
 def require_free(port: int) -> None:
     """Stop before anything is started when the web port is taken."""
     if not 0 < port < 65536:
-        raise StartError(
-            f"PORT={port} is no port: choose a number from 1 to 65535, for example PORT=8001 make run."
-        )
+        raise StartError(f"PORT={port} is no port: choose a number from 1 to 65535, for example PORT=8001 make run.")
     if not is_free(port):
         raise StartError(
             f"Port {port} is taken by another program{listener(port)}. Stop that program, or choose another "

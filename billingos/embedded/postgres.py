@@ -233,11 +233,7 @@ class Cluster:
                 f"The disk is full: PostgreSQL {what} in {self.home}. Free some space, then start again; "
                 "nothing that was stored is lost."
             )
-        lines = [
-            line
-            for line in output.splitlines()
-            if "FATAL" in line or "PANIC" in line or "error" in line.lower()
-        ]
+        lines = [line for line in output.splitlines() if "FATAL" in line or "PANIC" in line or "error" in line.lower()]
         reason = (lines or output.strip().splitlines() or ["no reason given"])[-1].strip()
         log = f" Its whole log is {self.log}." if self.log.exists() else ""
         return StartError(f"PostgreSQL {what}: {reason}.{log} See docs/operations.md, “Troubleshooting”.")

@@ -63,9 +63,7 @@ class RunServers:
         state = run_state()
         state.prepare()
         state.require_space(SPACE_MEGABYTES)
-        self._lock = state.lock(
-            lambda holder: _say(f"another test run ({holder}) uses this checkout: waiting for it")
-        )
+        self._lock = state.lock(lambda holder: _say(f"another test run ({holder}) uses this checkout: waiting for it"))
         self.valkey.start()
         self.cluster.start()
         ensure_roles(self.cluster)
@@ -131,9 +129,7 @@ def _worker() -> str:
 
 def _database_name() -> str:
     """A pytest that a test has started takes a database of its own, not that of the test."""
-    return PREFIX + (
-        _worker() if _worker() != "main" or TEMPLATE not in os.environ else f"inner{os.getpid()}"
-    )
+    return PREFIX + (_worker() if _worker() != "main" or TEMPLATE not in os.environ else f"inner{os.getpid()}")
 
 
 def _valkey_database() -> int:

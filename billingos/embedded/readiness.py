@@ -45,11 +45,7 @@ def summary(*, base_url: str, simulator_url: str | None, demo: dict[str, Any], s
 def _sign_ins(demo: dict[str, Any]) -> list[str]:
     people = [("Operations", demo.get("admin") or {})]
     people += [(f"Merchant {merchant.get('slug', '')}", merchant) for merchant in demo.get("merchants") or []]
-    found = [
-        (role, one["email"], one["password"])
-        for role, one in people
-        if one.get("email") and one.get("password")
-    ]
+    found = [(role, one["email"], one["password"]) for role, one in people if one.get("email") and one.get("password")]
     if not found:
         return [
             "",

@@ -135,9 +135,7 @@ class Stack:
 
     def _beat(self) -> Program:
         schedule = str(self.state.file("celerybeat-schedule"))
-        return self._program(
-            "beat", "-m", "celery", "-q", "-A", "billingos", "beat", "-s", schedule, "--pidfile="
-        )
+        return self._program("beat", "-m", "celery", "-q", "-A", "billingos", "beat", "-s", schedule, "--pidfile=")
 
     def _simulator(self, port: int) -> Program:
         arguments = ["--port", str(port), "--state", str(self.state.file("stripe.sqlite3"))]
@@ -167,9 +165,7 @@ class Stack:
         """Only into the simulator, never into somebody's Stripe account."""
         exists = any(BASE_DIR.glob("**/management/commands/seed_demo.py"))
         return (
-            exists
-            and self._simulator_port is not None
-            and not readiness.demo_is_ready(self.demo_file, self.base_url)
+            exists and self._simulator_port is not None and not readiness.demo_is_ready(self.demo_file, self.base_url)
         )
 
     def _announce(self) -> None:

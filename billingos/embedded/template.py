@@ -36,9 +36,7 @@ def cache_folder() -> Path:
 
 def database_exists(cluster: Cluster, name: str) -> bool:
     with cluster.connect() as connection:
-        return (
-            connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
-        )
+        return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
 
 
 def drop_database(cluster: Cluster, name: str) -> None:
@@ -59,9 +57,7 @@ def create_database(cluster: Cluster, name: str, template: str = "template1") ->
     strategy = "wal_log" if cluster.durable else "file_copy"
     with cluster.connect() as connection:
         connection.execute(
-            statement.format(
-                *(sql.Identifier(part) for part in (name, OWNER, template)), sql.Identifier(strategy)
-            )
+            statement.format(*(sql.Identifier(part) for part in (name, OWNER, template)), sql.Identifier(strategy))
         )
 
 

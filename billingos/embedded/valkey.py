@@ -96,9 +96,7 @@ class Valkey:
                 return
             time.sleep(0.03)
         self.stop()
-        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [
-            "no reason given"
-        ]
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no reason given"]
         raise StartError(
             f"Valkey did not start: {lines[-1]}. Its log is {self.log}. Start a Redis or Valkey server of "
             "your own and name it, for example REDIS_URL=redis://127.0.0.1:6379/0 make run, if it can't run "

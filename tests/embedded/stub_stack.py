@@ -63,9 +63,7 @@ def supervise() -> None:
         ensure_roles(cluster)
         environment = child_environment(state, given_environment(), {})
         for name, role in (("web", "serve"), ("worker", "work")):
-            supervisor.add(
-                Program(name, [sys.executable, "-m", "tests.embedded.stub_stack", role], environment)
-            )
+            supervisor.add(Program(name, [sys.executable, "-m", "tests.embedded.stub_stack", role], environment))
         supervisor.run(lambda: None)
         supervisor.stop()
 

@@ -43,9 +43,7 @@ def test_a_taken_port_names_the_process_and_another_port(state: StateFolder) -> 
         taken.listen()
         port = taken.getsockname()[1]
         done = start(state.path, PORT=str(port))
-    assert_is_one_paragraph(
-        done, f"Port {port} is taken", f"process {os.getpid()}", f"PORT={port + 1} make run"
-    )
+    assert_is_one_paragraph(done, f"Port {port} is taken", f"process {os.getpid()}", f"PORT={port + 1} make run")
 
 
 @pytest.mark.parametrize("port", ["eight", "0", "70000"])
@@ -93,9 +91,7 @@ def test_a_full_disk_is_noticed_before_anything_starts(small_disk: Path) -> None
     assert_is_one_paragraph(start(small_disk / "state"), "The disk is full", "BILLINGOS_STATE_DIR")
 
 
-def test_a_disk_that_fills_while_the_cluster_is_made(
-    small_disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_while_the_cluster_is_made(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = StateFolder(small_disk / "state")
     state.prepare()
     monkeypatch.setattr("billingos.embedded.postgres.SYSTEM_HOME", small_disk)
@@ -104,9 +100,7 @@ def test_a_disk_that_fills_while_the_cluster_is_made(
     remove_cluster(state)
 
 
-def test_programs_that_can_not_be_run(
-    state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_programs_that_can_not_be_run(state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "postgresql"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "initdb").write_bytes(b"\x7fELF of another machine")

@@ -28,9 +28,7 @@ def test_only_the_bootstrap_role_is_superuser_or_may_bypass_row_security(cluster
         ("billingos_platform", False, False, False),
     ],
 )
-def test_role_attributes(
-    cluster: Cluster, role: str, login: bool, create_db: bool, create_role: bool
-) -> None:
+def test_role_attributes(cluster: Cluster, role: str, login: bool, create_db: bool, create_role: bool) -> None:
     query = "SELECT rolcanlogin, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = %s"
     with cluster.connect() as connection:
         assert connection.execute(query, [role]).fetchone() == (login, create_db, create_role)

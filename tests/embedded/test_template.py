@@ -55,9 +55,7 @@ def schema(cluster: Cluster, database: str) -> list[str]:
     done = subprocess.run(  # noqa: S603 - our own program
         command, env={"PGPASSWORD": cluster.password}, capture_output=True, text=True, check=True
     )
-    lines = [
-        line for line in done.stdout.splitlines() if not line.startswith(("--", "\\restrict", "\\unrestrict"))
-    ]
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(("--", "\\restrict", "\\unrestrict"))]
     assert any(f"OWNER TO {OWNER}" in line for line in lines)
     return sorted(without_spelling(line) for line in lines)
 

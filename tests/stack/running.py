@@ -97,9 +97,7 @@ class RunningStack:
         while not condition():
             ended = self.supervisor.poll()
             assert ended is None, f"the stack ended with {ended}:\n{self.output()[-4000:]}"
-            assert time.monotonic() < deadline, (
-                f"still waiting after {timeout_seconds} s:\n{self.output()[-4000:]}"
-            )
+            assert time.monotonic() < deadline, f"still waiting after {timeout_seconds} s:\n{self.output()[-4000:]}"
             time.sleep(0.05)
 
     def stop(self, number: signal.Signals = signal.SIGINT, timeout_seconds: float = 15) -> float:

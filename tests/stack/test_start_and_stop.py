@@ -53,9 +53,7 @@ def assert_a_killed_supervisor_leaves_nothing_but_postgres(stack: RunningStack) 
     os.kill(stack.processes()["supervisor"], signal.SIGKILL)
     stack.supervisor.wait()
     deadline = time.monotonic() + 15
-    while (
-        left := {process.name() for process in living(stack)} - {"postgres"}
-    ) and time.monotonic() < deadline:
+    while (left := {process.name() for process in living(stack)} - {"postgres"}) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == set()
 
