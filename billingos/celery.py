@@ -13,10 +13,16 @@ app = Celery("billingos")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
-    "drain-inbox": {"task": "billingos.webhooks.tasks.drain_inbox", "schedule": float(settings.INBOX_SWEEP_SECONDS)},
+    "drain-inbox": {
+        "task": "billingos.webhooks.tasks.drain_inbox",
+        "schedule": float(settings.INBOX_SWEEP_SECONDS),
+    },
     "resume-write-intents": {"task": "billingos.merchants.tasks.resume_write_intents", "schedule": 30.0},
     "prune-inbox": {"task": "billingos.webhooks.tasks.prune_inbox", "schedule": 3600.0},
-    "prune-idempotency-records": {"task": "billingos.api.tasks.prune_idempotency_records", "schedule": 3600.0},
+    "prune-idempotency-records": {
+        "task": "billingos.api.tasks.prune_idempotency_records",
+        "schedule": 3600.0,
+    },
     "make-usage-partitions": {"task": "usage.tasks.make_partitions", "schedule": 24 * 3600.0},
 }
 # A sweep that nobody took before the next one is of no use: a dead worker must not come back to a heap of them.

@@ -23,7 +23,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     checks = {
         "database": "ok" if database else "unavailable",
         "redis": "ok" if redis else "unavailable",
-        "inbox": {"status": "behind" if late else "ok", "lag_seconds": None if lag is None else round(lag, 3)},
+        "inbox": {
+            "status": "behind" if late else "ok",
+            "lag_seconds": None if lag is None else round(lag, 3),
+        },
     }
     ready = database and not late
     return JsonResponse({"status": "ready" if ready else "not_ready", "checks": checks}, status=200 if ready else 503)

@@ -44,7 +44,8 @@ class Customer(StripeMirrored):
                 fields=["merchant", "external_id"], condition=Q(deleted_at=None), name="customers_external_id"
             ),
             models.CheckConstraint(
-                condition=Q(external_id=None) | ~Q(external_id__startswith="cus_"), name="customers_external_id_free"
+                condition=Q(external_id=None) | ~Q(external_id__startswith="cus_"),
+                name="customers_external_id_free",
             ),
         )
         indexes = (

@@ -15,9 +15,7 @@ def customers(merchant_id: UUID, *, email: str | None = None, search: str | None
     if email:
         rows = rows.filter(email=email)
     if search:
-        rows = rows.filter(
-            Q(name__icontains=search) | Q(email__icontains=search) | Q(external_id__icontains=search)
-        )
+        rows = rows.filter(Q(name__icontains=search) | Q(email__icontains=search) | Q(external_id__icontains=search))
     return rows
 
 

@@ -62,9 +62,7 @@ def _columns(merchant_id: UUID, customer: StripeObject) -> dict[str, Any]:
         "currency": customer.get("currency") or "",
         "balance": customer.get("balance") or 0,
         "delinquent": bool(customer.get("delinquent")),
-        "default_payment_method_id": reference(
-            (customer.get("invoice_settings") or {}).get("default_payment_method")
-        ),
+        "default_payment_method_id": reference((customer.get("invoice_settings") or {}).get("default_payment_method")),
         "metadata": {key: value for key, value in metadata.items() if not key.startswith("billingos_")},
         "test_clock_id": _test_clock_id(merchant_id, reference(customer.get("test_clock"))),
     }

@@ -107,7 +107,7 @@ class CheckView(MerchantView):
 
 def _inclusions(merchant: Merchant, wanted: list[dict[str, Any]]) -> list[services.Inclusion]:
     """Raises NotFound for an unknown feature, InvalidRequest for a limit where none can be."""
-    inclusions = []
+    inclusions: list[services.Inclusion] = []
     for index, entry in enumerate(wanted):
         path = f"features[{index}]"
         feature = selectors.get_feature(merchant.id, entry["feature"], param=f"{path}[feature]")

@@ -16,7 +16,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The answer to a check. `limit` None means no limit (or a boolean feature); `used` counts in the billing period."""
+    """The answer to a check. `limit` None means no limit (or a boolean feature); `used` is of the billing period."""
 
     allowed: bool
     feature: str

@@ -57,7 +57,7 @@ class ProductFeature(MerchantOwned):
 class Entitlement(MerchantOwned):
     """One feature that a customer has from one source. `source` is `subscription_item:<Stripe id>`.
 
-    The effective value over all sources is computed in `balances.py`. An ended row stays: it says why someone lost access.
+    The effective value over all sources is computed in `balances.py`. An ended row stays: it tells why access was lost.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="entitlements")
@@ -77,7 +77,9 @@ class Entitlement(MerchantOwned):
         )
         indexes = (
             models.Index(
-                fields=["merchant", "customer", "feature"], condition=Q(active=True), name="entitlements_check"
+                fields=["merchant", "customer", "feature"],
+                condition=Q(active=True),
+                name="entitlements_check",
             ),
             models.Index(fields=["merchant", "source"], name="entitlements_by_source"),
         )

@@ -30,7 +30,9 @@ def get_feature(merchant_id: UUID, lookup_key: str, *, param: str = "feature") -
 def products(merchant_id: UUID, *, active: bool | None = None) -> QuerySet[Product]:
     """Products with their versions and what each includes."""
     versions = ProductVersion.objects.for_merchant(merchant_id).order_by("-number")
-    included = ProductFeature.objects.for_merchant(merchant_id).select_related("feature").order_by("feature__lookup_key")
+    included = (
+        ProductFeature.objects.for_merchant(merchant_id).select_related("feature").order_by("feature__lookup_key")
+    )
     return plain_products(merchant_id, active=active).prefetch_related(
         Prefetch("versions", versions), Prefetch("versions__features", included)
     )

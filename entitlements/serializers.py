@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -36,7 +37,9 @@ class FeatureSerializer(serializers.ModelSerializer[Feature]):
 
 
 class CreateFeature(StrictSerializer):
-    lookup_key = serializers.RegexField(LOOKUP_KEY, max_length=63, help_text="Lower case letters, digits, `_`, `.`, `-`.")
+    lookup_key = serializers.RegexField(
+        LOOKUP_KEY, max_length=63, help_text="Lower case letters, digits, `_`, `.`, `-`."
+    )
     name = TextField(max_length=80)
     type = serializers.ChoiceField(Feature.Type.choices, default=Feature.Type.BOOLEAN)
     meter = TextField(required=False, max_length=63, help_text="The key of the meter that counts a limit's use.")
@@ -80,14 +83,18 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
 class InclusionField(StrictSerializer):
     feature = TextField(max_length=63, help_text="A feature's lookup_key.")
     limit = IntegerField(
-        required=False, allow_null=True, min_value=0, max_value=MAX_LIMIT, help_text="Per billing period; null: no limit."
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MAX_LIMIT,
+        help_text="Per billing period; null: no limit.",
     )
 
 
 class CreateProduct(StrictSerializer):
     name = TextField(max_length=250)
     description = TextField(required=False, max_length=2000)
-    features = InclusionField(many=True, required=False, max_length=50)
+    features = serializers.ListField(child=InclusionField(), required=False, max_length=50)
     metadata = MetadataField(required=False)
 
 
@@ -112,14 +119,14 @@ class BalanceSerializer(serializers.Serializer[Balance]):
     resets_at = serializers.DateTimeField(allow_null=True)
     sources = serializers.ListField(child=serializers.CharField())
 
-    def get_used(self, balance: Balance) -> float | None:
+    def get_used(self, balance: Balance) -> int | float | None:
         return exact_number(balance.used)
 
-    def get_remaining(self, balance: Balance) -> float | None:
+    def get_remaining(self, balance: Balance) -> int | float | None:
         return exact_number(balance.remaining)
 
 
-def exact_number(value: Any) -> Any:
+def exact_number(value: Decimal | None) -> int | float | None:
     """A Decimal as a JSON number: an integer where it is whole, else the nearest double (usage, never money)."""
     if value is None:
         return None

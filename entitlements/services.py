@@ -111,8 +111,8 @@ def refresh_entitlements(*, merchant_id: UUID, subscription_id: UUID) -> None:
 
     Access ends when Stripe's status says so, never because a date has passed here. Idempotent.
     """
-    subscription = Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock").get(
-        id=subscription_id
+    subscription = (
+        Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock").get(id=subscription_id)
     )
     wanted = _wanted(merchant_id, subscription)
     at = subscription.ended_at or subscription.customer.now()
@@ -149,9 +149,7 @@ def _wanted(merchant_id: UUID, subscription: Subscription) -> dict[tuple[str, UU
     if not _entitles(merchant_id, subscription):
         return {}
     items = list(subscription.items.all())
-    included = ProductFeature.objects.for_merchant(merchant_id).filter(
-        version__in={item.version_id for item in items}
-    )
+    included = ProductFeature.objects.for_merchant(merchant_id).filter(version__in={item.version_id for item in items})
     return {
         (source_of(item), row.feature_id): row.limit
         for item in items

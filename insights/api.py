@@ -17,7 +17,14 @@ from billingos.merchants.selectors import settings_of
 from customers.selectors import get_customer
 from insights import selectors
 from insights.revenue import mrr_series
-from insights.serializers import MAX_DAYS, DaySerializer, InsightQuery, InsightSerializer, MrrQuery, MrrSerializer
+from insights.serializers import (
+    MAX_DAYS,
+    DaySerializer,
+    InsightQuery,
+    InsightSerializer,
+    MrrQuery,
+    MrrSerializer,
+)
 
 DEFAULT_DAYS = timedelta(days=30)
 
@@ -31,9 +38,7 @@ class InsightsView(MerchantView):
         merchant = merchant_of(request)
         with scope(merchant.id):
             customer = get_customer(merchant.id, query["customer_id"]) if "customer_id" in query else None
-        rows = selectors.insights(
-            merchant.id, status=query.get("status"), kind=query.get("kind"), customer=customer
-        )
+        rows = selectors.insights(merchant.id, status=query.get("status"), kind=query.get("kind"), customer=customer)
         return list_response(request, rows, InsightSerializer, query)
 
 
@@ -53,7 +58,11 @@ class MrrView(MerchantView):
             days = mrr_series(merchant.id, currency=currency, start=start, end=end)
             definition = _definition(settings_of(merchant.id))
         return Response(
-            {"currency": currency, "definition": definition, "data": list(DaySerializer(days, many=True).data)}
+            {
+                "currency": currency,
+                "definition": definition,
+                "data": list(DaySerializer(days, many=True).data),
+            }
         )
 
 

@@ -9,8 +9,8 @@ from django.db import connection
 from billingos.merchants.models import BillingSettings
 from billingos.merchants.selectors import settings_of
 
-# Each change holds until the subscription's next one; a day shows what held at its end (UTC). `churn_at=cancellation` books
-# the loss on the day on which the end was decided, not on the day on which it comes.
+# Each change holds until the subscription's next one; a day shows what held at its end (UTC). `churn_at=cancellation`
+# books the loss on the day on which the end was decided, not on the day on which it comes.
 SERIES = """
 WITH spans AS (
     SELECT customer_stripe_id, mrr, cancels_at, at,

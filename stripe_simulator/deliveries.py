@@ -37,7 +37,7 @@ class Attempt:
 
 
 class Deliveries:
-    """Sends queued events. With ``deliver`` given, the first try is made by the thread that caused the event."""
+    """Sends queued events. With ``deliver``, the first try is made by the thread that caused the event."""
 
     def __init__(self, engine: Engine, deliver: Deliver | None) -> None:
         self._engine = engine
@@ -156,7 +156,7 @@ class Deliveries:
 
 
 class Lane:
-    """The thread that delivers to one endpoint, in order, without letting a retry hold up what comes after it."""
+    """The thread that delivers to one endpoint, in order; a retry does not hold up what comes after it."""
 
     def __init__(self, attempt: Callable[[Record], None]) -> None:
         self._attempt = attempt

@@ -29,7 +29,7 @@ ENDPOINTS: list[Endpoint] = []
 
 
 def endpoint(method: str, path: str, fields: Fields | None = None) -> Callable[[Handler], Handler]:
-    """Register a function ``(work, values, **ids) -> Json`` for a method on a path such as ``/v1/customers/<id>``."""
+    """Register a function ``(work, values, **ids) -> Json`` for a method on a path (``/v1/prices/<id>``)."""
 
     def register(handler: Handler) -> Handler:
         ENDPOINTS.append(Endpoint(method, path, EXPAND | dict(fields or {}), handler))

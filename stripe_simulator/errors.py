@@ -6,7 +6,7 @@ _DOCS = "https://stripe.com/docs/error-codes/"
 
 
 class StripeError(Exception):
-    """An answer with an ``error`` body. ``keeps_changes`` is for card errors, after which Stripe keeps the failed try."""
+    """An answer with an ``error`` body. ``keeps_changes``: of a card error, the failed try is kept."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ def unknown_param(param: str) -> StripeError:
 
 
 def not_found(what: str, id: str, param: str, status: int = 404) -> StripeError:
-    """A missing resource: 404 when named by the path (``param="id"``), 400 when named by another parameter."""
+    """A missing resource: 404 when named by the path, 400 when named by another parameter."""
     return StripeError(f"No such {what}: '{id}'", status=status, code="resource_missing", param=param)
 
 
 def unknown_url(method: str, path: str) -> StripeError:
     """Stripe's 404 for a path, or a method on a path, that it doesn't have."""
     message = (
-        f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at "
-        "https://support.stripe.com/."
+        f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help "
+        "at https://support.stripe.com/."
     )
     return StripeError(message, status=404)
 
@@ -69,8 +69,8 @@ def unauthorised(key: str | None) -> StripeError:
     """Stripe's 401 for an absent or a wrong secret key."""
     if not key:
         return StripeError(
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using "
-            "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+            "You did not provide an API key. You need to provide your API key in the Authorization header, "
+            "using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
             status=401,
         )
     shown = key[:8] + "*" * max(len(key) - 12, 0) + key[-4:] if len(key) > 12 else "*" * len(key)

@@ -1,5 +1,6 @@
 """Events: what happened, as an envelope with a snapshot, queued for every endpoint that wants it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,14 +27,13 @@ def emit_snapshot(
     body: Record = {
         "api_version": API_VERSION,
         "created": work.now(clock),
-        "data": data,
         "pending_webhooks": 0,
         "request": {"id": work.request_id, "idempotency_key": work.idempotency_key},
         "type": type,
     }
     if work.account != work.platform:
         body["account"] = work.account
-    event = work.insert("event", body)
+    event = work.insert("event", body, data=json.dumps(data, separators=(",", ":")))
     _queue(work, event)
 
 

@@ -24,8 +24,8 @@ def recall(store: Store, account: str, key: str, print: str) -> Record | None:
     found = store.find(account, KIND, key)
     if found is not None and found["fingerprint"] != print:
         raise StripeError(
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try "
-            f"using a key other than '{key}' if you meant to execute a different request.",
+            "Keys for idempotent requests can only be used with the same parameters they were first used "
+            f"with. Try using a key other than '{key}' if you meant to execute a different request.",
             type="idempotency_error",
         )
     return found
@@ -66,8 +66,9 @@ class InFlight:
         with self._lock:
             if (account, key) in self._keys:
                 raise StripeError(
-                    "There is currently another in-progress request using this Idempotency Key (that probably means "
-                    "you submitted twice, and the other request is still going through). Please try again later.",
+                    "There is currently another in-progress request using this Idempotency Key (that "
+                    "probably means you submitted twice, and the other request is still going through). "
+                    "Please try again later.",
                     status=409,
                     type="idempotency_error",
                     code="idempotency_key_in_use",

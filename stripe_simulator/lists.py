@@ -55,7 +55,7 @@ def page(
 
 
 def _position(work: Work, records: list[Record], id: str, param: str) -> tuple[int, int]:
-    """Where the cursor's object begins and ends in a list; it may have dropped out of the filter meanwhile."""
+    """Where the cursor's object begins and ends in a list; it may have dropped out of the filter."""
     for position, record in enumerate(records):
         if record["id"] == id:
             return position, position + 1

@@ -1,4 +1,4 @@
-"""Exact money. Amounts are integers in minor units; fractions of a unit live in Fraction until a line is rounded."""
+"""Exact money: integers in minor units; fractions of a unit live in Fraction until a line is rounded."""
 
 from decimal import Decimal
 from fractions import Fraction

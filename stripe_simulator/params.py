@@ -1,4 +1,4 @@
-"""Declared parameters: what an endpoint takes, read from the strings of a form, with Stripe's own complaints."""
+"""Declared parameters: what an endpoint takes, read from a form's strings, with Stripe's complaints."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ Fields = dict[str, Param]
 
 
 def read_fields(fields: Fields, raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Typed values of what was sent. Unknown names, absent required ones and bad values raise a StripeError."""
+    """Typed values of what was sent. Unknown names, absent required ones, bad values: a StripeError."""
     for name in raw:
         if name not in fields:
             raise unknown_param(_name(prefix, name))
@@ -57,9 +57,9 @@ class Text(Param):
         if not raw:
             if self.required or self.choices:
                 raise invalid(
-                    f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a "
-                    f"parameter; however '{name}' cannot be unset. You should remove '{name}' from your request or "
-                    "supply a non-empty value.",
+                    f"You passed an empty string for '{name}'. We assume empty values are an attempt to "
+                    f"unset a parameter; however '{name}' cannot be unset. You should remove '{name}' from "
+                    "your request or supply a non-empty value.",
                     name,
                     "parameter_invalid_empty",
                 )
@@ -131,7 +131,7 @@ class Flag(Param):
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata(Param):
-    """Up to 50 strings by name. An empty value removes its name; an empty string instead of a hash removes all."""
+    """Strings by name. An empty value removes its name; an empty string instead of a hash removes all."""
 
     def read(self, raw: Any, name: str) -> dict[str, str] | None:
         """Names and values as sent, or None to remove all."""

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 def boundary(anchor: int, interval: str, count: int, number: int) -> int:
     """Unix seconds of the ``number``-th boundary after the anchor, for ``count`` intervals a period.
 
-    Days and weeks are 86,400 and 604,800 seconds; months and years keep the anchor's day of the month and time
-    (UTC), or the month's last day where the month is too short.
+    Days and weeks are 86,400 and 604,800 seconds; months and years keep the anchor's day of the month and
+    time (UTC), or the month's last day where the month is too short.
     """
     if interval == "day":
         return anchor + timedelta(days=count * number) // timedelta(seconds=1)
@@ -26,21 +26,9 @@ def boundary(anchor: int, interval: str, count: int, number: int) -> int:
 
 
 def next_boundary(anchor: int, interval: str, count: int, after: int) -> int:
-    """The first boundary later than ``after``; the anchor itself counts as one."""
+    """The first boundary later than ``after``, which is not before the anchor."""
     seconds = {"day": 86_400, "week": 604_800, "month": 2_678_400, "year": 31_622_400}[interval] * count
     number = (after - anchor) // seconds  # never too far: every period is at most this long
-    if after < anchor and interval in ("month", "year"):
-        number -= 1 + (anchor - after) // (seconds * 11)
     while boundary(anchor, interval, count, number) <= after:
-        number += 1
-    return boundary(anchor, interval, count, number)
-
-
-def previous_boundary(anchor: int, interval: str, count: int, at: int) -> int:
-    """The last boundary at or before ``at``, as if the anchor's grid reached backwards as well."""
-    number = 0
-    while boundary(anchor, interval, count, number) > at:
-        number -= 1
-    while boundary(anchor, interval, count, number + 1) <= at:
         number += 1
     return boundary(anchor, interval, count, number)

@@ -6,7 +6,7 @@ from stripe_simulator.money import rounded
 
 
 def unused_share(start: int, end: int, at: int) -> Fraction:
-    """The share of the period from ``start`` to ``end`` (Unix seconds) that lies after ``at``, between 0 and 1."""
+    """The share of the period ``start`` to ``end`` (Unix seconds) that lies after ``at``: between 0 and 1."""
     if end <= start:
         return Fraction(0)
     return Fraction(min(max(end - at, 0), end - start), end - start)

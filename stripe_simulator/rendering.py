@@ -1,5 +1,6 @@
 """A record as the JSON that leaves the simulator: private fields dropped, references within it resolved."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -78,7 +79,12 @@ def _product_feature(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"entitlement_feature": render(work, work.get("entitlements.feature", record["_feature"]))}
 
 
+def _event(work: Work, record: Record, shown: Json) -> Json:
+    return shown | {"data": json.loads(record["_data"])}  # kept as text: events are many and seldom read
+
+
 _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
+    "event": _event,
     "subscription": _subscription,
     "invoice": _invoice,
     "product_feature": _product_feature,

@@ -19,7 +19,13 @@ class Server:
     def __init__(self, app: "App", host: str, port: int, on_close: Callable[[], None] | None = None) -> None:
         # Own socket map: several servers can live in one process.
         self._server: Any = create_server(
-            app, host=host, port=port, threads=THREADS, map={}, ident="stripe-simulator"
+            app,
+            host=host,
+            port=port,
+            threads=THREADS,
+            map={},
+            ident="stripe-simulator",
+            asyncore_use_poll=True,
         )
         self._on_close = on_close
         self.host, self.port = host, int(vars(self._server)["effective_port"])
@@ -32,11 +38,18 @@ class Server:
         return f"http://{self.host}:{self.port}"
 
     def close(self) -> None:
-        """Stop answering."""
-        self._server.close()
+        """Let running requests end, then stop answering."""
         self._server.task_dispatcher.shutdown(timeout=1)
+        # Sockets are closed by the thread that polls them.
+        self._server.trigger.pull_trigger(self._close_sockets)
+        self._thread.join(timeout=1)
         if self._on_close is not None:
             self._on_close()
+
+    def _close_sockets(self) -> None:
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
+        self._server.close()
 
     def __enter__(self) -> "Server":
         return self

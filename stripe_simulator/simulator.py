@@ -26,10 +26,10 @@ log = logging.getLogger("stripe_simulator")
 class Simulator:
     """An offline, stateful Stripe.
 
-    ``state_path`` keeps everything in a SQLite file (None: in memory only). ``deliver(url, body, headers) -> status``
-    takes webhooks in-process, in the thread whose request caused them, after that request has let go of the lock.
-    ``synchronous_clocks`` makes ``advance`` answer when the clock has arrived. ``now`` gives the wall time in Unix
-    seconds. ``settings`` overrides dunning, delivery delays and the like.
+    ``state_path`` keeps everything in a SQLite file (None: in memory only).
+    ``deliver(url, body, headers) -> status`` takes webhooks in-process, in the thread whose request caused
+    them, after that request has let go of the lock. ``synchronous_clocks`` makes ``advance`` answer when the
+    clock has arrived. ``now`` gives the wall time in Unix seconds. ``settings`` overrides dunning and delays.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Simulator:
             ensure_platform(work)
 
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Server:
-        """A server in the background (port 0 picks a free one); a context manager that stops it at the end."""
+        """A server in the background (port 0 picks a free one); a context manager that stops it."""
         server = Server(self.app, host, port, on_close=self.close)
         self.start()
         return server

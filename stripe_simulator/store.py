@@ -1,8 +1,8 @@
 """All objects in memory, by account, kind and id, with indexes, due times and a journal to undo or commit.
 
 A record is the JSON object itself plus fields that begin with an underscore and never leave the simulator:
-``_account``, ``_kind``, ``_clock`` (the test clock it lives by, or None for the wall clock) and ``_due`` (Unix
-seconds at which the engine must look at it again, or None).
+``_account``, ``_kind``, ``_clock`` (the test clock it lives by, or None for the wall clock) and ``_due``
+(Unix seconds at which the engine must look at it again, or None).
 """
 
 import heapq

@@ -69,7 +69,9 @@ class Work:
         self, kind: str, body: Record, *, clock: str | None = None, id: str | None = None, **private: Any
     ) -> Record:
         """Add an object; ``body`` wins over the generated id and the common fields."""
-        record = {"id": id or new_id(kind), "object": kind, "livemode": False} | body
+        record: Record = {"id": id or new_id(kind), "object": kind} | body
+        if kind != "account":  # the only object that does not say so
+            record.setdefault("livemode", False)
         record |= {f"_{name}": value for name, value in private.items()}
         record |= {"_account": self.account, "_kind": kind, "_clock": clock}
         record.setdefault("_due", None)

@@ -47,9 +47,7 @@ class PricesView(MerchantView):
         fields = valid_body(CreatePrice, request.data)
         merchant = merchant_of(request)
         with scope(merchant.id):
-            product = find(
-                selectors.products(merchant.id), fields.pop("product"), param="product", noun="product"
-            )
+            product = find(selectors.products(merchant.id), fields.pop("product"), param="product", noun="product")
         price = services.create_price(merchant=merchant, product=product, key=idempotency_key(request), **fields)
         with scope(merchant.id):
             return Response(PriceSerializer(selectors.prices(merchant.id).get(id=price.id)).data, status=201)
@@ -113,7 +111,10 @@ class CancelSubscriptionView(MerchantView):
         with scope(merchant.id):
             row = find(selectors.subscriptions(merchant.id), subscription_id, noun="subscription")
         canceled = services.cancel_subscription(
-            merchant=merchant, subscription=row, at_period_end=fields["at_period_end"], key=idempotency_key(request)
+            merchant=merchant,
+            subscription=row,
+            at_period_end=fields["at_period_end"],
+            key=idempotency_key(request),
         )
         return Response(_serialised(merchant, canceled))
 
@@ -122,7 +123,8 @@ def _items(merchant: Merchant, wanted: list[dict[str, Any]]) -> list[services.It
     rows = selectors.prices(merchant.id, active=True)
     return [
         services.Item(
-            find(rows, item["price"], param=f"items[{index}][price]", noun="active price"), item.get("quantity", 1)
+            find(rows, item["price"], param=f"items[{index}][price]", noun="active price"),
+            item.get("quantity", 1),
         )
         for index, item in enumerate(wanted)
     ]

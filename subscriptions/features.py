@@ -1,7 +1,7 @@
 """How a product's features travel in its Stripe metadata, so that Stripe alone can tell what was sold.
 
-A compact JSON object `{"sso": true, "api_calls": 1000, "seats": null}`: true for a boolean feature, a number for a limit,
-null for no limit; cut into pieces of 500 characters under `billingos_features`, `billingos_features_1`, …
+A compact JSON object `{"sso": true, "api_calls": 1000, "seats": null}`: true for a boolean feature, a number for a
+limit, null for no limit; cut into pieces of 500 characters under `billingos_features`, `billingos_features_1`, …
 """
 
 import json

@@ -30,7 +30,9 @@ class ProductVersion(MerchantOwned):
 
     class Meta:
         db_table = "product_versions"
-        constraints = (models.UniqueConstraint(fields=["merchant", "product", "number"], name="product_versions_number"),)
+        constraints = (
+            models.UniqueConstraint(fields=["merchant", "product", "number"], name="product_versions_number"),
+        )
 
 
 class Price(StripeMirrored):
@@ -117,7 +119,8 @@ class Subscription(StripeMirrored):
         constraints = (
             models.UniqueConstraint(fields=["merchant", "stripe_id"], name="subscriptions_stripe_id"),
             models.CheckConstraint(
-                condition=Q(billing_anchor_day__gte=1, billing_anchor_day__lte=31), name="subscriptions_anchor_day"
+                condition=Q(billing_anchor_day__gte=1, billing_anchor_day__lte=31),
+                name="subscriptions_anchor_day",
             ),
             models.CheckConstraint(
                 condition=Q(current_period_end=None) | Q(current_period_end__gte=F("current_period_start")),
@@ -183,7 +186,8 @@ class SubscriptionChange(MerchantOwned):
         )
         indexes = (
             models.Index(
-                fields=["merchant", "subscription_stripe_id", "at", "position"], name="subscription_changes_order"
+                fields=["merchant", "subscription_stripe_id", "at", "position"],
+                name="subscription_changes_order",
             ),
             models.Index(fields=["merchant", "at"], name="subscription_changes_at"),
         )

@@ -11,7 +11,12 @@ from typing import Any
 
 from billingos.common.money import round_half_up
 
-PER_MONTH = {"month": Fraction(1), "year": Fraction(1, 12), "week": Fraction(52, 12), "day": Fraction(365, 12)}
+PER_MONTH = {
+    "month": Fraction(1),
+    "year": Fraction(1, 12),
+    "week": Fraction(52, 12),
+    "day": Fraction(365, 12),
+}
 COUNTING = {"active", "past_due"}
 
 StripeObject = Mapping[str, Any]
@@ -43,12 +48,13 @@ def tiered_amount(tiers: Iterable[StripeObject], mode: str, quantity: int) -> Fr
             if inside:
                 return _tier_amount(tier, quantity)
             continue
-        units = (quantity if inside else up_to) - floor
+        ceiling = quantity if up_to is None else min(quantity, int(up_to))
+        units = ceiling - floor
         if units > 0:
             total += _tier_amount(tier, units)
         if inside:
             return total
-        floor = up_to
+        floor = ceiling
     return total
 
 

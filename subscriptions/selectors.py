@@ -54,5 +54,5 @@ def billing_period(customer: Customer, at: datetime) -> Period:
         return calendar_month(at)
     if item.current_period_start <= at < item.current_period_end:
         return Period(item.current_period_start, item.current_period_end)
-    interval = Price.Interval(item.price.interval).value
-    return period_containing(living.billing_cycle_anchor, interval, item.price.interval_count, at)
+    price = item.price
+    return period_containing(living.billing_cycle_anchor, price.interval, price.interval_count, at)

@@ -87,7 +87,15 @@ class SubscriptionItemSerializer(serializers.ModelSerializer[SubscriptionItem]):
 
     class Meta:
         model = SubscriptionItem
-        fields = ("id", "stripe_id", "price", "product", "quantity", "current_period_start", "current_period_end")
+        fields = (
+            "id",
+            "stripe_id",
+            "price",
+            "product",
+            "quantity",
+            "current_period_start",
+            "current_period_end",
+        )
 
 
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
@@ -117,7 +125,7 @@ class ItemField(StrictSerializer):
 
 class CreateSubscription(StrictSerializer):
     customer_id = TextField(max_length=255, help_text="Our id, Stripe's id, or your external_id.")
-    items = ItemField(many=True, min_length=1, max_length=20)
+    items = serializers.ListField(child=ItemField(), min_length=1, max_length=20)
     trial_days = IntegerField(min_value=0, max_value=730, default=0)
     payment_behavior = serializers.ChoiceField(
         ["allow_incomplete", "default_incomplete", "error_if_incomplete"], default="allow_incomplete"

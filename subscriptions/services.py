@@ -57,9 +57,7 @@ def create_product(
 def create_price(*, merchant: Merchant, product: Product, key: str | None = None, **fields: Any) -> Price:
     """A price of `product` in Stripe and here; `fields` as in `CreatePrice`, with Stripe's names. Amounts are in minor
     units."""
-    recurring = {
-        name: fields.pop(name) for name in ("interval", "interval_count", "usage_type") if name in fields
-    }
+    recurring = {name: fields.pop(name) for name in ("interval", "interval_count", "usage_type") if name in fields}
     params = {
         "product": product.stripe_id,
         **fields,
@@ -94,9 +92,7 @@ def create_subscription(
         params["trial_period_days"] = trial_days
     if metadata:
         params["metadata"] = dict(metadata)
-    subscription: Subscription = execute(
-        merchant=merchant, calls=[Call("subscriptions.create", params)], key=key
-    )[0]
+    subscription: Subscription = execute(merchant=merchant, calls=[Call("subscriptions.create", params)], key=key)[0]
     return subscription
 
 

@@ -176,8 +176,10 @@ def _write_items(row: Subscription, subscription: StripeObject, prices: dict[str
                 "price": price,
                 "version_id": price.version_id,
                 "quantity": item.get("quantity") or 0,
-                "current_period_start": instant(item.get("current_period_start")) or row.current_period_start,
-                "current_period_end": instant(item.get("current_period_end")) or row.current_period_end,
+                "current_period_start": instant(item.get("current_period_start"))
+                or from_stripe(subscription["current_period_start"]),
+                "current_period_end": instant(item.get("current_period_end"))
+                or from_stripe(subscription["current_period_end"]),
             },
         )
         kept.append(written.id)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-import factory
-from factory.django import DjangoModelFactory
+from factory.base import Factory
+from factory.declarations import LazyFunction, SubFactory
+from factory.django import DjangoModelFactory, Password
+from factory.faker import Faker
 
 from billingos.common.ids import uuid7
 from billingos.merchants.models import Merchant, User
@@ -19,20 +21,20 @@ class UserFactory(DjangoModelFactory[User]):
         model = User
         skip_postgeneration_save = True
 
-    email = factory.LazyFunction(lambda: f"{unique('person-')}@example.com")
-    password = factory.django.Password("correct horse battery")
+    email = LazyFunction(lambda: f"{unique('person-')}@example.com")
+    password = Password("correct horse battery")
 
 
-class MerchantFactory(factory.Factory[Merchant]):
+class MerchantFactory(Factory[Merchant]):
     """Made by the service, with its settings and its owner."""
 
     class Meta:
         model = Merchant
 
-    name = factory.Faker("company")
-    slug = factory.LazyFunction(lambda: unique("m-"))
-    owner = factory.SubFactory(UserFactory)
-    stripe_account_id = factory.LazyFunction(lambda: unique("acct_"))
+    name = Faker("company")
+    slug = LazyFunction(lambda: unique("m-"))
+    owner = SubFactory(UserFactory)
+    stripe_account_id = LazyFunction(lambda: unique("acct_"))
 
     @classmethod
     def _create(cls, model_class: type[Merchant], *args: Any, **kwargs: Any) -> Merchant:

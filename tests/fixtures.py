@@ -1,4 +1,4 @@
-"""The world of a test: a Stripe over HTTP, a merchant connected to it, a caller with a key, and the webhooks in between."""
+"""The world of a test: a Stripe over HTTP, a merchant connected to it, a caller with a key, the webhooks between."""
 
 import json
 import random
@@ -110,8 +110,7 @@ def other_merchant(committed_db: None, stripe_client: stripe.StripeClient) -> Me
 
 def connected_merchant(stripe_client: stripe.StripeClient) -> Merchant:
     account = stripe_client.v1.accounts.create({"type": "express", "country": "US"})
-    merchant: Merchant = MerchantFactory(stripe_account_id=account.id)
-    return merchant
+    return MerchantFactory.create(stripe_account_id=account.id)
 
 
 class Api:
@@ -123,7 +122,14 @@ class Api:
         self._client = Client(raise_request_exception=False)
 
     def request(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, raw: bytes | None = None, **params: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        raw: bytes | None = None,
+        **params: Any,
     ) -> Any:
         """The response; `.json()` is its body. `key` is an Idempotency-Key, `params` the query."""
         headers = {"Authorization": f"Bearer {self.key}", **({"Idempotency-Key": key} if key else {})}

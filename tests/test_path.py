@@ -29,7 +29,12 @@ def test_from_product_to_access_and_back(
     price = build_catalog(api)["price"]
     customer = api.made(
         "/customers",
-        {"external_id": "ada", "email": "ada@example.com", "payment_method": "pm_card_visa", "test_clock": clock.id},
+        {
+            "external_id": "ada",
+            "email": "ada@example.com",
+            "payment_method": "pm_card_visa",
+            "test_clock": clock.id,
+        },
     )
     subscription = api.made("/subscriptions", {"customer_id": "ada", "items": [{"price": price["id"]}]})
     assert subscription["status"] == "active"
@@ -43,9 +48,10 @@ def test_from_product_to_access_and_back(
 
     check = api.found("/entitlements/check", customer_id="ada", feature="sso")
     assert check["allowed"] is True
-    assert api.made("/usage/track", {"customer_id": "ada", "meter": "api_calls", "event_id": "e1", "value": 400})[
-        "status"
-    ] == "accepted"
+    assert (
+        api.made("/usage/track", {"customer_id": "ada", "meter": "api_calls", "event_id": "e1", "value": 400})["status"]
+        == "accepted"
+    )
     calls = api.found("/entitlements/check", customer_id=customer["id"], feature="api_calls")
     assert (calls["allowed"], calls["limit"], calls["used"], calls["remaining"]) == (True, 1000, 400, 600)
 

@@ -16,9 +16,7 @@ class MetersView(MerchantView):
 
     @reads("List meters", page_of(MeterSerializer), ListQuery)
     def get(self, request: Request) -> Response:
-        return list_response(
-            request, selectors.meters(merchant_of(request).id), MeterSerializer, list_query(request)
-        )
+        return list_response(request, selectors.meters(merchant_of(request).id), MeterSerializer, list_query(request))
 
     @writes("Create a meter", CreateMeter, MeterSerializer)
     @idempotent

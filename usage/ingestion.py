@@ -13,8 +13,8 @@ from django.db import connection
 from billingos.common.ids import uuid7
 from billingos.common.periods import Period
 
-# The key table decides who is first: only events whose key was inserted are stored and counted. Counters are locked in a
-# fixed order, so that two batches cannot deadlock.
+# The key table decides who is first: only events whose key was inserted are stored and counted. Counters are locked in
+# a fixed order, so that two batches cannot deadlock.
 INGEST = """
 WITH input AS (
     SELECT DISTINCT ON (event_id) * FROM jsonb_to_recordset(%(events)s::jsonb) AS event(

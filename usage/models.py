@@ -1,9 +1,11 @@
 """Metering: what is counted, each accepted event, and the counters per billing period."""
 
+from typing import ClassVar, Self
+
 from django.db import models
 
 from billingos.common.ids import uuid7
-from billingos.common.models import MerchantOwned, MerchantOwnedQuerySet
+from billingos.common.models import MerchantOwned, MerchantOwnedManager
 from customers.models import Customer
 
 
@@ -43,7 +45,7 @@ class MeterEvent(models.Model):
     properties = models.JSONField(default=dict)
     received_at = models.DateTimeField()
 
-    objects = MerchantOwnedQuerySet.as_manager()
+    objects: ClassVar[MerchantOwnedManager[Self]] = MerchantOwnedManager()
 
     class Meta:
         db_table = "usage_records"

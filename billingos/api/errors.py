@@ -51,7 +51,7 @@ def as_billing_error(raised: Exception) -> BillingError | None:
             refused = BillingError(
                 "Too many requests. Wait as long as Retry-After says.",
                 code="rate_limited",
-                retry_after=int(raised.wait or 1),
+                retry_after=int(getattr(raised, "wait", None) or 1),
             )
             refused.status = 429
             return refused
@@ -77,7 +77,7 @@ def as_billing_error(raised: Exception) -> BillingError | None:
 def _validation_error(raised: exceptions.ValidationError) -> BillingError:
     """The first complaint, with the parameter's path as it would be written: `items[0][quantity]`."""
     param, detail = _first(raised.detail, "")
-    code = {"required": "parameter_missing", "unknown": "parameter_unknown"}.get(detail.code, "parameter_invalid")
+    code = {"required": "parameter_missing", "unknown": "parameter_unknown"}.get(detail.code or "", "parameter_invalid")
     return InvalidRequest(str(detail), code=code, param=param or None)
 
 

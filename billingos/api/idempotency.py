@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from billingos.api.authentication import merchant_of
 from billingos.api.errors import as_billing_error, error_body
@@ -45,7 +44,7 @@ def idempotent(
     """For the `post` of a view: gives the same answer to the same key."""
 
     @wraps(method)
-    def wrapped(view: APIView, request: Request, *args: P.args, **kwargs: P.kwargs) -> Response:
+    def wrapped(view: Any, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Response:
         key = idempotency_key(request)
         if key is None:
             return method(view, request, *args, **kwargs)
@@ -84,12 +83,19 @@ def _claim(merchant: Merchant, key: str, fingerprint: str) -> IdempotencyRecord:
         except IntegrityError:
             record = records.select_for_update().get(key=key)
         if record.fingerprint != fingerprint:
-            raise Conflict("This Idempotency-Key was used with another request.", param="Idempotency-Key",
-                           code="idempotency_key_reused")
+            raise Conflict(
+                "This Idempotency-Key was used with another request.",
+                param="Idempotency-Key",
+                code="idempotency_key_reused",
+            )
         if record.status is None:
             if record.locked_until > now:
-                raise Conflict("A request with this Idempotency-Key is still under way.", param="Idempotency-Key",
-                               code="idempotency_in_flight", retry_after=1)
+                raise Conflict(
+                    "A request with this Idempotency-Key is still under way.",
+                    param="Idempotency-Key",
+                    code="idempotency_in_flight",
+                    retry_after=1,
+                )
             record.locked_until = now + LOCK
             record.save(update_fields=["locked_until"])
         return record

@@ -1,12 +1,15 @@
 """What OpenAPI says beyond the views: the security scheme, the paging envelope, the error answers."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 
 from billingos.api.serializers import ErrorSerializer, QuerySerializer
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 ERRORS = {
     400: "A parameter is missing, unknown or wrong; `param` names it.",
@@ -58,7 +61,7 @@ def _operation_id(summary: str) -> str:
 
 def reads(
     summary: str, answer: Any, query: type[QuerySerializer] | None = None, *, not_found: bool = False
-) -> Any:
+) -> Callable[[F], F]:
     """Documents a GET."""
     statuses = (400, 401, 403, 404, 429, 503) if not_found else (400, 401, 403, 429, 503)
     return extend_schema(
@@ -69,7 +72,7 @@ def reads(
     )
 
 
-def writes(summary: str, body: Any, answer: Any, *, status: int = 201) -> Any:
+def writes(summary: str, body: Any, answer: Any, *, status: int = 201) -> Callable[[F], F]:
     """Documents a POST that takes an Idempotency-Key."""
     return extend_schema(
         operation_id=_operation_id(summary),

@@ -31,7 +31,7 @@ class MerchantRateThrottle(BaseThrottle):
             return True
         self.reset = WINDOW - now % WINDOW
         request._request.rate_limit = (limit, max(limit - used, 0), self.reset)  # type: ignore[attr-defined]
-        return used <= limit
+        return bool(used <= limit)
 
     def wait(self) -> float:
         return self.reset

@@ -26,7 +26,11 @@ def instant(seconds: int | None) -> datetime | None:
 
 
 def write_mirrored(
-    model: type[M], merchant_id: UUID, stripe_object: StripeObject, event_at: datetime | None, columns: dict[str, Any]
+    model: type[M],
+    merchant_id: UUID,
+    stripe_object: StripeObject,
+    event_at: datetime | None,
+    columns: dict[str, Any],
 ) -> M:
     """Inserts or updates the object's row; moves its revision and its stamp.
 
@@ -47,7 +51,7 @@ def write_mirrored(
     if not created:
         for name, value in {**columns, **stamps}.items():
             setattr(row, name, value)
-        row.revision = F("revision") + 1  # type: ignore[assignment]  # an expression until it is saved
+        row.revision = F("revision") + 1
         row.save(update_fields=[*columns, *stamps, "revision"])
         row.refresh_from_db(fields=["revision"])
     return row

@@ -1,12 +1,14 @@
 """Abstract bases of the tables: who owns a row, and how a row mirrors Stripe."""
 
 import uuid
-from typing import Self
+from typing import ClassVar, Self, TypeVar
 
 from django.db import models
 from django.db.models.functions import Now
 
 from billingos.common.ids import uuid7
+
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 class Recorded(models.Model):
@@ -20,11 +22,11 @@ class Recorded(models.Model):
         abstract = True
 
 
-class MerchantOwnedQuerySet(models.QuerySet["MerchantOwned"]):
+class MerchantOwnedManager(models.Manager[M]):
     """Starts from `for_merchant`: the first of the two walls."""
 
-    def for_merchant(self, merchant_id: uuid.UUID) -> Self:
-        return self.filter(merchant_id=merchant_id)
+    def for_merchant(self, merchant_id: uuid.UUID) -> models.QuerySet[M]:
+        return self.get_queryset().filter(merchant_id=merchant_id)
 
 
 class MerchantOwned(Recorded):
@@ -32,7 +34,7 @@ class MerchantOwned(Recorded):
 
     merchant = models.ForeignKey("merchants.Merchant", on_delete=models.PROTECT, related_name="+")
 
-    objects = MerchantOwnedQuerySet.as_manager()
+    objects: ClassVar[MerchantOwnedManager[Self]] = MerchantOwnedManager()
 
     class Meta:
         abstract = True

@@ -2,9 +2,9 @@
 
 import calendar
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Interval = Literal["day", "week", "month", "year"]
+INTERVAL_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}  # at most
 
 
 class Period(NamedTuple):
@@ -27,7 +27,7 @@ def add_months(anchor: datetime, months: int) -> datetime:
     return anchor.replace(year=year, month=month + 1, day=day)
 
 
-def nth_boundary(anchor: datetime, interval: Interval, interval_count: int, n: int) -> datetime:
+def nth_boundary(anchor: datetime, interval: str, interval_count: int, n: int) -> datetime:
     """The start of period `n` counted from `anchor`; always from the anchor, so that month ends do not erode."""
     step = interval_count * n
     if interval == "day":
@@ -37,16 +37,17 @@ def nth_boundary(anchor: datetime, interval: Interval, interval_count: int, n: i
     return add_months(anchor, step * (12 if interval == "year" else 1))
 
 
-def period_containing(anchor: datetime, interval: Interval, interval_count: int, at: datetime) -> Period:
+def period_containing(anchor: datetime, interval: str, interval_count: int, at: datetime) -> Period:
     """The billing period that holds `at`; `at` may lie before the anchor."""
-    days = {"day": 1, "week": 7, "month": 31, "year": 366}[interval] * interval_count
+    days = INTERVAL_DAYS[interval] * interval_count
     n = (at - anchor).days // days  # at most the true number for at >= anchor, and near it everywhere
     while nth_boundary(anchor, interval, interval_count, n) > at:
         n -= 1
     while nth_boundary(anchor, interval, interval_count, n + 1) <= at:
         n += 1
     return Period(
-        nth_boundary(anchor, interval, interval_count, n), nth_boundary(anchor, interval, interval_count, n + 1)
+        nth_boundary(anchor, interval, interval_count, n),
+        nth_boundary(anchor, interval, interval_count, n + 1),
     )
 
 

@@ -1,7 +1,7 @@
 """Migration operations that put a table under row-level security and under the `updated_at` trigger.
 
-Two roles use the tables: `billingos_app` sees the rows of the merchant in scope, `billingos_platform` sees all. The owner,
-who migrates, is neither.
+Two roles use the tables: `billingos_app` sees the rows of the merchant in scope, `billingos_platform` sees all. The
+owner, who migrates, is neither.
 """
 
 from django.db.migrations.operations import RunSQL

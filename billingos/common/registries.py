@@ -5,8 +5,8 @@
 - `@on(SubscriptionChanged)`: a domain event reaches every reaction, inside the writer's transaction.
 - `@projects("customer")`: a Stripe object becomes a row, whoever brings it: our own write, an event, a repair.
 
-Apps fill them in `webhooks.py`, `reactions.py` and `sync.py`, which each app's `AppConfig.ready` imports in the order of
-INSTALLED_APPS: lower layers first.
+Apps fill them in `webhooks.py`, `reactions.py` and `sync.py`, which each app's `AppConfig.ready` imports in the order
+of INSTALLED_APPS: lower layers first.
 """
 
 from collections import defaultdict
@@ -46,7 +46,7 @@ Handler = Callable[[UUID, StripeEvent], None]
 
 
 class Projector(Protocol):
-    def __call__(self, merchant_id: UUID, stripe_object: StripeObject, event_at: datetime | None) -> Any:
+    def __call__(self, merchant_id: UUID, stripe_object: StripeObject, event_at: datetime | None, /) -> Any:
         """Writes the row and returns it.
 
         `event_at` is the stamp of the event that carried the object; None for an answer of Stripe's API, which is the

@@ -112,9 +112,7 @@ def _tenant_tables() -> re.Pattern[str]:
     return re.compile(r'"?\b(' + "|".join(map(re.escape, names)) + r')\b"?')
 
 
-def _guard(
-    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
-) -> Any:
+def _guard(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     if _current.get() is None and (found := _tenant_tables().search(str(sql))):
         if settings.UNSCOPED_QUERIES_RAISE:
             raise TenancyError(f"{found.group(1)} was queried outside a scope.")

@@ -39,7 +39,7 @@ def merchant_page(
 
     @login_required
     @wraps(view)
-    def wrapped(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, slug: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             membership = membership_in(cast(User, request.user), slug)
         except NotFound as error:

@@ -23,9 +23,7 @@ class Caller:
         return None if answer.status_code == 404 else self._body(answer)
 
     def post(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
-        answer = self._session.post(
-            f"{self._base}{path}", json=body, timeout=TIMEOUT, headers={"Idempotency-Key": key}
-        )
+        answer = self._session.post(f"{self._base}{path}", json=body, timeout=TIMEOUT, headers={"Idempotency-Key": key})
         return self._body(answer)
 
     def ensure(self, path: str, body: dict[str, Any], *, by: str, key: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def seed(known: dict[str, Any], say: Say) -> Iterator[dict[str, Any]]:
         "merchants": [],
         "portal_url": None,
     }
-    ensure_user(**document["admin"], is_staff=True, is_superuser=True)
+    ensure_user(**document["admin"], is_staff=True)
     entries = {entry["slug"]: entry for entry in known.get("merchants") or []}
     for cast in MERCHANTS:
         document["merchants"].append(ensure_merchant(cast, entries.get(cast.slug, {})))
@@ -44,9 +44,10 @@ def seed(known: dict[str, Any], say: Say) -> Iterator[dict[str, Any]]:
     yield document
 
 
-def ensure_user(*, email: str, password: str, **flags: bool) -> User:
+def ensure_user(*, email: str, password: str, is_staff: bool = False) -> User:
     """The person, who can sign in with this password afterwards."""
-    user = User.objects.filter(email=email).first() or User.objects.create_user(email, **flags)
+    user = User.objects.filter(email=email).first() or User.objects.create_user(email)
+    user.is_staff = user.is_superuser = is_staff
     user.set_password(password)
     user.save()
     return user

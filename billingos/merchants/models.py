@@ -67,9 +67,7 @@ class Merchant(Recorded):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
-    stripe_account_id = models.TextField(
-        null=True, blank=True, unique=True, validators=[RegexValidator(r"^acct_\w+$")]
-    )
+    stripe_account_id = models.TextField(null=True, blank=True, unique=True, validators=[RegexValidator(r"^acct_\w+$")])
     is_platform_account = models.BooleanField(default=False)
     default_currency = models.CharField(max_length=3, default="usd")
 
@@ -141,7 +139,7 @@ class ApiKey(MerchantOwned):
     """A key to the API. Only its SHA-256 is kept: the key has 256 random bits, so that no salt is needed."""
 
     class Kind(models.TextChoices):
-        SECRET = "secret"
+        SECRET = "secret"  # noqa: S105  (a kind of key, not a key)
         PUBLISHABLE = "publishable"
 
     name = models.CharField(max_length=100)

@@ -1,6 +1,15 @@
 """What an API key may do. A scope is `<area>:<read|write>`; writing includes reading."""
 
-AREAS = ("analytics", "catalog", "customers", "entitlements", "insights", "subscriptions", "usage", "webhooks")
+AREAS = (
+    "analytics",
+    "catalog",
+    "customers",
+    "entitlements",
+    "insights",
+    "subscriptions",
+    "usage",
+    "webhooks",
+)
 ALL = tuple(f"{area}:{verb}" for area in AREAS for verb in ("read", "write"))
 PUBLISHABLE = ("catalog:read",)  # a browser's key: what anyone may see
 

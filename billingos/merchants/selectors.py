@@ -49,9 +49,7 @@ def get_merchant(merchant_id: UUID) -> Merchant:
 def memberships_of(user: User) -> list[Membership]:
     """The merchants a person works for, by name."""
     with platform_scope():
-        return list(
-            Membership.objects.select_related("merchant").filter(user=user).order_by("merchant__name", "id")
-        )
+        return list(Membership.objects.select_related("merchant").filter(user=user).order_by("merchant__name", "id"))
 
 
 def membership_in(user: User, slug: str) -> Membership:

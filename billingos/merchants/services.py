@@ -70,11 +70,13 @@ def create_merchant(
 def add_member(*, merchant: Merchant, user: User, role: Membership.Role, by: User | None = None) -> Membership:
     """Lets `user` work for `merchant`; again with another role changes the role."""
     with scope(merchant.id):
-        membership, _ = Membership.objects.update_or_create(
-            merchant=merchant, user=user, defaults={"role": role}
-        )
+        membership, _ = Membership.objects.update_or_create(merchant=merchant, user=user, defaults={"role": role})
         record_audit(
-            merchant_id=merchant.id, action="member.set", target=f"user {user.id}", user=by, details={"role": role}
+            merchant_id=merchant.id,
+            action="member.set",
+            target=f"user {user.id}",
+            user=by,
+            details={"role": role},
         )
     return membership
 

@@ -3,9 +3,9 @@
 import structlog
 from django.db import DataError, IntegrityError, transaction
 
+from billingos.common.events import ObjectsApplied
 from billingos.common.registries import on
 from billingos.mirror.writer import write
-from billingos.common.events import ObjectsApplied
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection
 from djstripe import models as djstripe
 
-from billingos.common.mirrored import reference
 from billingos.common.events import AppliedObject
+from billingos.common.mirrored import reference
 
 TABLES: dict[str, str] = {
     "customer": djstripe.Customer._meta.db_table,
@@ -31,7 +31,8 @@ ON CONFLICT (id) DO NOTHING
 
 # A stub stands in for a customer whose own event is still to come: the foreign key wants one.
 STUBS = """
-INSERT INTO djstripe_customer (id, livemode, stripe_data, email, djstripe_owner_account_id, djstripe_created, djstripe_updated)
+INSERT INTO djstripe_customer
+    (id, livemode, stripe_data, email, djstripe_owner_account_id, djstripe_created, djstripe_updated)
 SELECT stub.id, %(livemode)s, '{}', '', stub.owner, now(), 'epoch'
 FROM jsonb_to_recordset(%(stubs)s::jsonb) AS stub(id text, owner text) ORDER BY stub.id
 ON CONFLICT (id) DO NOTHING

@@ -75,7 +75,7 @@ def call(send: Callable[[], "StripeObject"]) -> dict[str, Any]:
 
 
 def translate(error: stripe.StripeError) -> BillingError:
-    """Stripe's refusal in our words. StripeUnavailable is the only one after which nothing is known to have happened."""
+    """Stripe's refusal in our words. Only after StripeUnavailable is it unknown whether anything happened."""
     message = error.user_message or str(error)
     param = getattr(error, "param", None)
     match error:

@@ -136,8 +136,9 @@ def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool) -> A
     if mirrored_model(object_type):
         # A resumed call is answered from Stripe's memory of the first one: what is true now must be asked for.
         fresh = not resumed
-        answered = {"answer": answer, "seen": seen} if fresh else {}
-        row = settle(merchant, object_type, object_id, **answered).row
+        row = settle(
+            merchant, object_type, object_id, answer=answer if fresh else None, seen=seen if fresh else None
+        ).row
     _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=object_id)
     return row
 

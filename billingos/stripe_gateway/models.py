@@ -21,6 +21,7 @@ class WriteIntent(MerchantOwned):
 
     group = models.UUIDField()
     step = models.PositiveSmallIntegerField(default=0)
+    # Null, not '': many requests come without a key, and nulls do not clash in the unique constraint.
     idempotency_key = models.TextField(null=True, help_text="The caller's Idempotency-Key, if one was sent.")
     livemode = models.BooleanField()
     operation = models.TextField()
@@ -45,7 +46,5 @@ class WriteIntent(MerchantOwned):
             ),
         )
         indexes = (
-            models.Index(
-                fields=["lease_until"], condition=models.Q(status="pending"), name="write_intents_pending"
-            ),
+            models.Index(fields=["lease_until"], condition=models.Q(status="pending"), name="write_intents_pending"),
         )

@@ -45,22 +45,24 @@ READS: dict[str, Retrieve] = {
     "price": lambda v1, stripe_id, options: v1.prices.retrieve(stripe_id, {"expand": ["tiers"]}, options),
     "subscription": lambda v1, stripe_id, options: v1.subscriptions.retrieve(stripe_id, None, options),
     "invoice": lambda v1, stripe_id, options: v1.invoices.retrieve(stripe_id, None, options),
-    "entitlements.feature": lambda v1, stripe_id, options: v1.entitlements.features.retrieve(
-        stripe_id, None, options
-    ),
+    "entitlements.feature": lambda v1, stripe_id, options: v1.entitlements.features.retrieve(stripe_id, None, options),
     "test_helpers.test_clock": lambda v1, stripe_id, options: v1.test_helpers.test_clocks.retrieve(
         stripe_id, None, options
     ),
 }
+
+
+def _list_subscriptions(v1: V1, params: Any, options: stripe.RequestOptions) -> Any:
+    every: Any = {**params, "status": "all"}  # Stripe leaves canceled ones out unless asked
+    return v1.subscriptions.list(every, options)
+
 
 # Newest-first lists in which an intent whose idempotency key Stripe has forgotten can be looked for.
 LISTS: dict[str, Callable[[V1, Any, stripe.RequestOptions], Any]] = {
     "customers.create": lambda v1, params, options: v1.customers.list(params, options),
     "prices.create": lambda v1, params, options: v1.prices.list(params, options),
     "products.create": lambda v1, params, options: v1.products.list(params, options),
-    "subscriptions.create": lambda v1, params, options: v1.subscriptions.list(
-        {**params, "status": "all"}, options
-    ),
+    "subscriptions.create": _list_subscriptions,
 }
 
 
@@ -95,9 +97,7 @@ def _complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str
     return found
 
 
-def made_by_intent(
-    merchant: "Merchant", operation: str, intent_id: str, since: int
-) -> dict[str, Any] | None:
+def made_by_intent(merchant: "Merchant", operation: str, intent_id: str, since: int) -> dict[str, Any] | None:
     """The object that carries the intent's id in its metadata, among those created after `since` (Unix seconds)."""
     if operation not in LISTS:
         return None

@@ -33,7 +33,12 @@ def revision_of(merchant_id: UUID, object_type: str, stripe_id: str) -> int | No
 
 
 def settle(
-    merchant: "Merchant", object_type: str, stripe_id: str, *, answer: StripeObject | None = None, seen: int | None = None
+    merchant: "Merchant",
+    object_type: str,
+    stripe_id: str,
+    *,
+    answer: StripeObject | None = None,
+    seen: int | None = None,
 ) -> Settled:
     """The row, after Stripe's present state was applied to it.
 
@@ -54,4 +59,3 @@ def settle(
         except MissingReference as missing:
             settle(merchant, missing.object_type, missing.stripe_id)
     raise Unavailable("This object is changing too fast. Try again.", retry_after=1)
-

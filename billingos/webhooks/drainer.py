@@ -21,6 +21,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.utils import timezone
 
 from billingos.common.errors import BillingError, MissingReference
+from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
 from billingos.common.models import StripeMirrored
 from billingos.common.registries import (
@@ -35,7 +36,6 @@ from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import get_merchant
 from billingos.stripe_gateway.settling import settle
-from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.webhooks.models import WebhookEvent
 
 log = structlog.get_logger(__name__)
@@ -206,15 +206,14 @@ def _finish(works: list[Work]) -> None:
     now = timezone.now()
     done = [work for work in works if work.outcome]
     with platform_scope():
-        applied = [
-            AppliedObject(work.event.account, work.event.created, work.applied) for work in done if work.applied
-        ]
+        applied = [AppliedObject(work.event.account, work.event.created, work.applied) for work in done if work.applied]
         if applied:
             publish(ObjectsApplied(tuple(applied)))
         for work in done:
             _note(work, now)
         WebhookEvent.objects.bulk_update(
-            [work.row for work in done], ["status", "reason", "next_attempt_at", "leased_until", "processed_at"]
+            [work.row for work in done],
+            ["status", "reason", "next_attempt_at", "leased_until", "processed_at"],
         )
 
 

@@ -43,7 +43,9 @@ class WebhookEvent(Recorded):
         db_table = "webhook_events"
         constraints = (
             models.UniqueConstraint(
-                fields=["livemode", "account", "stripe_event_id"], nulls_distinct=False, name="webhook_events_once"
+                fields=["livemode", "account", "stripe_event_id"],
+                nulls_distinct=False,
+                name="webhook_events_once",
             ),
         )
         indexes = (

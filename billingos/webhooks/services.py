@@ -27,7 +27,10 @@ def replay(*, event_ids: Sequence[UUID], by: User | None = None) -> int:
         )
         for _, merchant_id, stripe_event_id in merchants:
             record_audit(
-                merchant_id=merchant_id, action="webhook_event.replayed", target=f"event {stripe_event_id}", user=by
+                merchant_id=merchant_id,
+                action="webhook_event.replayed",
+                target=f"event {stripe_event_id}",
+                user=by,
             )
     wake_drainer()
     return count

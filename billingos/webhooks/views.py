@@ -21,9 +21,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     try:
         if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
             raise InvalidRequest("The body is too large.", code="body_too_large")
-        event = verified(
-            request.body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS
-        )
+        event = verified(request.body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS)
         fresh = store(event)
     except BillingError as error:
         return json_error(request, error)

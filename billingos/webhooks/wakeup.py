@@ -12,8 +12,10 @@ FLAG_SECONDS = 5  # a wake-up that got lost blocks others no longer than this
 
 
 def wake_drainer() -> None:
-    """Asks a worker to drain the inbox, unless one was asked already. Without Redis the sweep does it, a little later."""
-    from billingos.webhooks.tasks import drain_inbox  # the task module imports the drainer, which imports this one
+    """Asks a worker to drain the inbox, unless one was asked already. Without Redis the sweep does it, later."""
+    from billingos.webhooks.tasks import (
+        drain_inbox,
+    )  # the task module imports the drainer, which imports this one
 
     try:
         if get_redis_connection("default").set(FLAG, 1, nx=True, ex=FLAG_SECONDS):

@@ -1,14 +1,15 @@
 """Changes to a running subscription: new items, prices and quantities, prorated by the second.
 
-A change in mid-period becomes one credit line for what was billed and not used, and one debit line for the rest of
-the period at the new terms, each rounded on its own. They wait for the next invoice, or are invoiced at once.
+A change in mid-period becomes one credit line for what was billed and not used, and one debit line for the
+rest of the period at the new terms, each rounded on its own. They wait for the next invoice, or are invoiced
+at once.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from stripe_simulator import proration
-from stripe_simulator.billing import entitlements, lines, standing, subscriptions
+from stripe_simulator import catalog, proration
+from stripe_simulator.billing import lines, standing, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
 from stripe_simulator.events import emit
@@ -33,10 +34,8 @@ class Change:
 
 def price_of(work: Work, sent: dict[str, Any], prefix: str) -> Record:
     """The recurring price that an item names, or a new one from ``price_data``."""
-    from stripe_simulator.resources import prices
-
     if sent.get("price_data"):
-        return prices.add(work, sent["price_data"] | {"active": False}, f"{prefix}[price_data]")
+        return catalog.add_price(work, sent["price_data"] | {"active": False}, f"{prefix}[price_data]")
     if not sent.get("price"):
         raise missing_param(f"{prefix}[price]")
     price = work.get("price", sent["price"], f"{prefix}[price]")
@@ -46,7 +45,8 @@ def price_of(work: Work, sent: dict[str, Any], prefix: str) -> Record:
         )
     if price["recurring"] is None:
         raise invalid(
-            "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.",
+            "The price specified is set to `type=one_time` but this field only accepts prices with "
+            "`type=recurring`.",
             f"{prefix}[price]",
         )
     return price
@@ -90,8 +90,8 @@ def apply(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
     return change
 
 
-def bill(work: Work, subscription: Record, change: Change, values: dict[str, Any]) -> None:
-    """Prorate what changed, and invoice it at once where Stripe would."""
+def bill(work: Work, subscription: Record, change: Change, values: dict[str, Any]) -> Record | None:
+    """Prorate what changed; the draft to collect at once, where Stripe would, or None."""
     old = {item["id"]: item for item in change.old}
     new = {item["id"]: item for item in subscription["items"]["data"]}
     if change.prorates and (change.differs or change.restarted):
@@ -101,14 +101,12 @@ def bill(work: Work, subscription: Record, change: Change, values: dict[str, Any
         for id, item in new.items():
             if not change.restarted and _terms(item) != _terms(old.get(id)):
                 _debit(work, subscription, item, change.at)
-    behavior = values.get("payment_behavior", "allow_incomplete")
     if change.restarted:
         drawn = [lines.period_line(work, subscription, item) for item in subscription["items"]["data"]]
-        subscriptions.bill_now(work, subscription, drawn, behavior)
-    elif change.prorates and change.differs and values.get("proration_behavior") == "always_invoice":
-        subscriptions.bill_now(work, subscription, [], behavior)
-    if change.differs:
-        entitlements.refresh(work, subscription["customer"])
+        return subscriptions.draft_now(work, subscription, drawn)
+    if change.prorates and change.differs and values.get("proration_behavior") == "always_invoice":
+        return subscriptions.draft_now(work, subscription, [])
+    return None
 
 
 def _proration_date(subscription: Record, values: dict[str, Any], now: int) -> int:

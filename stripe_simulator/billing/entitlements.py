@@ -1,7 +1,7 @@
-"""Active entitlements: what a customer's running subscriptions give, kept as objects, announced when they change.
+"""Active entitlements: what a customer's running subscriptions give, announced when it changes.
 
-As at Stripe they are drawn anew when a subscription starts, changes, renews or ends, not when a feature is attached
-to a product: customers who already subscribe get it with their next period.
+As at Stripe they are drawn anew when a subscription starts, changes, renews or ends, not when a feature is
+attached to a product: customers who already subscribe get it with their next period.
 """
 
 from stripe_simulator.database import Record

@@ -15,7 +15,7 @@ DRAFT_SECONDS = 3_600  # how long a renewal stays a draft before it finalises
 def create(
     work: Work, subscription: Record, reason: str, drawn: list[Json], period: tuple[int, int]
 ) -> Record:
-    """A draft with these lines and the customer's pending items of this subscription, with ``invoice.created``."""
+    """A draft with these lines and the subscription's pending items; ``announce`` says that it was made."""
     customer = work.get("customer", subscription["customer"])
     id = new_id("invoice")
     taken = _pending(work, subscription)
@@ -55,7 +55,7 @@ def leave_draft(work: Work, invoice: Record) -> None:
 
 
 def finalize(work: Work, invoice: Record) -> None:
-    """Number the draft, settle it against the customer's balance and open it, or pay it where nothing is due."""
+    """Number the draft, settle it against the customer's balance, and open it, or pay it if it is free."""
     if invoice["status"] != "draft":
         raise invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     now = work.now(invoice["_clock"])
@@ -90,7 +90,7 @@ def finalize(work: Work, invoice: Record) -> None:
 
 
 def _balances(balance: int, total: int) -> tuple[int, int, int]:
-    """The customer's balance before and after, and what is due. A negative balance is the customer's credit."""
+    """The customer's balance before and after, and what is due. A negative balance is credit."""
     owed = total + balance
     return (balance, owed, 0) if owed < 0 else (balance, 0, owed)
 
@@ -117,11 +117,21 @@ def attempt(
         decline: str | None = "no_payment_method"
     else:
         decline = payments.charge(work, intent, method, None)
+        if decline is None:
+            _save_method(work, invoice, method)
     if decline is None:
         mark_paid(work, invoice)
     else:
         standing.after_failure(work, invoice, by_hand=by_hand)
     return decline
+
+
+def _save_method(work: Work, invoice: Record, method: Record) -> None:
+    """``save_default_payment_method=on_subscription``: what paid becomes the subscription's default."""
+    subscription = work.find("subscription", invoice["_subscription"])
+    if subscription and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
+        with updating(work, subscription):
+            subscription["default_payment_method"] = method["id"]
 
 
 def mark_paid(work: Work, invoice: Record) -> None:
@@ -154,7 +164,7 @@ def void(work: Work, invoice: Record) -> None:
     """Void an open invoice."""
     if invoice["status"] not in ("open", "uncollectible"):
         raise invalid(
-            f"You can only pass in open invoices. This invoice isn't open: its status is {invoice['status']}.",
+            f"You can only pass in open invoices. This invoice's status is {invoice['status']}.",
             None,
             "invoice_not_editable",
         )
@@ -176,8 +186,8 @@ def decline_error(work: Work, invoice: Record, decline: str) -> StripeError:
 def no_payment_method() -> StripeError:
     """Stripe's 400 where there is nothing to charge."""
     return invalid(
-        "This customer has no attached payment source or default payment method. Please consider adding a default "
-        "payment method. For more information, visit "
+        "This customer has no attached payment source or default payment method. Please consider adding a "
+        "default payment method. For more information, visit "
         "https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.",
         None,
         "resource_missing",

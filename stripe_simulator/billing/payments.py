@@ -1,4 +1,4 @@
-"""Paying an invoice: which payment method, the payment intent, the charge, and what a decline leaves behind."""
+"""Paying an invoice: the payment method, the payment intent, the charge, and what a decline leaves."""
 
 from stripe_simulator import cards
 from stripe_simulator.database import Record

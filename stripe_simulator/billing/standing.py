@@ -1,4 +1,4 @@
-"""A subscription's standing: how payments, failures and endings move its status, and the dunning in between."""
+"""A subscription's standing: how payments, failures and endings move its status; dunning."""
 
 from stripe_simulator.billing import entitlements
 from stripe_simulator.database import Record
@@ -49,7 +49,7 @@ def after_payment(work: Work, invoice: Record) -> None:
 
 
 def after_failure(work: Work, invoice: Record, *, by_hand: bool) -> None:
-    """A failed try: ``past_due``, then another try later or the end of dunning. First invoices stay incomplete."""
+    """A failed try: ``past_due``, then another try or the end of dunning. First invoices stay incomplete."""
     subscription = work.find("subscription", invoice["_subscription"])
     if subscription is None or subscription["status"] in ENDED or by_hand:
         emit(work, "invoice.payment_failed", invoice)

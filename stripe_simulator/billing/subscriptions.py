@@ -1,4 +1,4 @@
-"""A subscription's life: it starts, renews, is changed and ends. Statuses after payments are in ``standing``."""
+"""A subscription's life: it starts, renews, expires. Statuses after payments are in ``standing``."""
 
 from typing import Any
 
@@ -151,16 +151,18 @@ def _expire(work: Work, subscription: Record) -> None:
         invoices.void(work, invoice)
 
 
-def bill_now(work: Work, subscription: Record, drawn: list[Json], payment_behavior: str) -> None:
-    """An invoice at once for a change, with pending items and these lines, finalised and tried."""
-    first = subscription["items"]["data"][0]
+def draft_now(work: Work, subscription: Record, drawn: list[Json]) -> Record:
+    """The draft of an invoice for a change, with the pending items and these lines."""
+    start = subscription["items"]["data"][0]["current_period_start"]
     now = work.now(subscription["_clock"])
-    invoice = invoices.create(
-        work, subscription, "subscription_update", drawn, (first["current_period_start"], now)
-    )
+    return invoices.create(work, subscription, "subscription_update", drawn, (start, now))
+
+
+def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
+    """Finalise and try an invoice for a change; a StripeError where a decline is to undo the change."""
     invoices.announce(work, invoice)
     invoices.finalize(work, invoice)
-    if invoice["status"] != "open" or subscription["collection_method"] != "charge_automatically":
+    if invoice["status"] != "open" or invoice["collection_method"] != "charge_automatically":
         return
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":

@@ -6,7 +6,7 @@ from typing import Any
 from stripe_simulator import cards
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import StripeError, invalid, not_found, not_simulated
+from stripe_simulator.errors import invalid, not_found, not_simulated
 from stripe_simulator.events import emit, updating
 from stripe_simulator.lists import page
 from stripe_simulator.params import LISTING, Fields, Hash, Integer, Metadata, Text, merged_metadata
@@ -170,7 +170,8 @@ def attach_to(work: Work, method: Record, customer: Record) -> Record:
         )
     card = cards.by_number(method["_number"], "number")
     if not card.attaches and card.decline is not None:
-        error: StripeError = cards.declined(card.decline)
+        error = cards.declined(card.decline)
+        error.keeps_changes = False
         raise error
     with work.edit(method):
         method["customer"] = customer["id"]

@@ -1,22 +1,18 @@
 """Prices: one-off and recurring, per unit or in tiers."""
 
-from decimal import Decimal
 from typing import Any
 
-from stripe_simulator.database import Record
+from stripe_simulator import catalog
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import invalid, missing_param, not_simulated
+from stripe_simulator.errors import missing_param
 from stripe_simulator.events import emit, updating
 from stripe_simulator.lists import page, within
-from stripe_simulator.money import decimal_text
 from stripe_simulator.params import (
     LISTING,
     Fields,
     Flag,
     Hash,
-    Integer,
     Metadata,
-    Number,
     Range,
     Sequenced,
     Text,
@@ -25,40 +21,6 @@ from stripe_simulator.params import (
 from stripe_simulator.rendering import Json, render
 from stripe_simulator.work import Work
 
-_BEHAVIORS = ("exclusive", "inclusive", "unspecified")
-_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}  # three years
-_TIER: Fields = {
-    "flat_amount": Integer(least=0),
-    "flat_amount_decimal": Number(),
-    "unit_amount": Integer(least=0),
-    "unit_amount_decimal": Number(),
-    "up_to": Integer(required=True, least=1, words=("inf",)),
-}
-_RECURRING: Fields = {
-    "interval": Text(required=True, choices=tuple(_LONGEST)),
-    "interval_count": Integer(least=1),
-    "meter": Text(),
-    "trial_period_days": Integer(least=1),
-    "usage_type": Text(choices=("licensed", "metered")),
-}
-CREATE: Fields = {
-    "billing_scheme": Text(choices=("per_unit", "tiered")),
-    "currency": Text(required=True, longest=3),
-    "metadata": Metadata(),
-    "nickname": Text(),
-    "recurring": Hash(fields=_RECURRING),
-    "tax_behavior": Text(choices=_BEHAVIORS),
-    "tiers": Sequenced(of=Hash(fields=_TIER)),
-    "tiers_mode": Text(choices=("graduated", "volume")),
-    "transform_quantity": Hash(
-        fields={
-            "divide_by": Integer(required=True, least=1),
-            "round": Text(required=True, choices=("down", "up")),
-        }
-    ),
-    "unit_amount": Integer(least=0, most=99_999_999_999),
-    "unit_amount_decimal": Number(),
-}
 _PRODUCT_DATA: Fields = {
     "active": Flag(),
     "id": Text(),
@@ -73,7 +35,7 @@ _PRODUCT_DATA: Fields = {
 @endpoint(
     "POST",
     "/v1/prices",
-    CREATE
+    catalog.PRICE
     | {
         "active": Flag(),
         "lookup_key": Text(longest=200),
@@ -87,43 +49,10 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     if not values.get("product"):
         if not values.get("product_data"):
             raise missing_param("product")
-        from stripe_simulator.resources import products
-
-        values["product"] = products.create(work, values["product_data"])["id"]
-    price = add(work, values)
+        values["product"] = catalog.add_product(work, values["product_data"])["id"]
+    price = catalog.add_price(work, values)
     emit(work, "price.created", price)
     return render(work, price)
-
-
-def add(work: Work, values: dict[str, Any], prefix: str = "") -> Record:
-    """Insert a price; the caller emits ``price.created``."""
-    work.get("product", values["product"], "product")
-    scheme = values.get("billing_scheme") or "per_unit"
-    recurring = _recurring(values.get("recurring"))
-    tiers = _tiers(values) if scheme == "tiered" else None
-    unit = None if tiers is not None else _amount(values, "unit_amount", prefix)
-    lookup_key = values.get("lookup_key")
-    if lookup_key:
-        _free_lookup_key(work, lookup_key, bool(values.get("transfer_lookup_key")))
-    body: Record = {
-        "active": values.get("active", True),
-        "billing_scheme": scheme,
-        "created": work.now(),
-        "currency": values["currency"].lower(),
-        "custom_unit_amount": None,
-        "lookup_key": lookup_key,
-        "metadata": merged_metadata({}, values.get("metadata", {})),
-        "nickname": values.get("nickname"),
-        "product": values["product"],
-        "recurring": recurring,
-        "tax_behavior": values.get("tax_behavior", "unspecified"),
-        "tiers_mode": values.get("tiers_mode") if tiers is not None else None,
-        "transform_quantity": values.get("transform_quantity"),
-        "type": "recurring" if recurring else "one_time",
-        "unit_amount": _whole(unit),
-        "unit_amount_decimal": None if unit is None else decimal_text(unit),
-    }
-    return work.insert("price", body, tiers=tiers)
 
 
 @endpoint("GET", "/v1/prices/<id>")
@@ -140,7 +69,7 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
         "lookup_key": Text(longest=200),
         "metadata": Metadata(),
         "nickname": Text(),
-        "tax_behavior": Text(choices=_BEHAVIORS),
+        "tax_behavior": Text(choices=catalog.TAX_BEHAVIORS),
         "transfer_lookup_key": Flag(),
     },
 )
@@ -149,7 +78,7 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
     price = work.get("price", id)
     transfer = values.pop("transfer_lookup_key", False)
     if values.get("lookup_key") and values["lookup_key"] != price["lookup_key"]:
-        _free_lookup_key(work, values["lookup_key"], transfer)
+        catalog.free_lookup_key(work, values["lookup_key"], transfer)
     with updating(work, price):
         for name, value in values.items():
             price[name] = merged_metadata(price["metadata"], value) if name == "metadata" else value
@@ -183,70 +112,3 @@ def list_prices(work: Work, values: dict[str, Any]) -> Json:
         and within(values.get("created"), price["created"])
     )
     return page(work, found, values, "/v1/prices")
-
-
-def _amount(values: dict[str, Any], name: str, prefix: str = "") -> Decimal:
-    whole, exact = values.get(name), values.get(f"{name}_decimal")
-    if whole is not None and exact is not None:
-        raise invalid(f"You may only specify one of these parameters: {name}, {name}_decimal.", name)
-    if exact is not None:
-        return Decimal(exact)
-    if whole is None:
-        raise missing_param(f"{prefix}[{name}]" if prefix else name)
-    return Decimal(whole)
-
-
-def _whole(amount: Decimal | None) -> int | None:
-    return None if amount is None or amount != int(amount) else int(amount)
-
-
-def _recurring(values: dict[str, Any] | None) -> Json | None:
-    if values is None:
-        return None
-    if values.get("usage_type") == "metered" or values.get("meter"):
-        raise not_simulated("metered prices", "recurring[usage_type]")
-    count = values.get("interval_count") or 1
-    if count > _LONGEST[values["interval"]]:
-        raise invalid("The maximum billing interval is three years.", "recurring[interval_count]")
-    return {
-        "interval": values["interval"],
-        "interval_count": count,
-        "meter": None,
-        "trial_period_days": values.get("trial_period_days"),
-        "usage_type": "licensed",
-    }
-
-
-def _tiers(values: dict[str, Any]) -> list[Json]:
-    if not values.get("tiers"):
-        raise missing_param("tiers")
-    if not values.get("tiers_mode"):
-        raise missing_param("tiers_mode")
-    tiers, below = [_tier(tier) for tier in values["tiers"]], 0
-    for tier in tiers[:-1]:
-        if tier["up_to"] is None or tier["up_to"] <= below:
-            raise invalid("Tiers must be in ascending order of up_to; only the last may be inf.", "tiers")
-        below = tier["up_to"]
-    if tiers[-1]["up_to"] is not None:
-        raise invalid("The last tier must have up_to set to inf.", "tiers")
-    return tiers
-
-
-def _tier(values: dict[str, Any]) -> Json:
-    tier: Json = {"up_to": None if values["up_to"] == "inf" else values["up_to"]}
-    for name in ("flat_amount", "unit_amount"):
-        given = name in values or f"{name}_decimal" in values
-        amount = _amount(values, name) if given else None
-        tier |= {name: _whole(amount), f"{name}_decimal": None if amount is None else decimal_text(amount)}
-    return tier
-
-
-def _free_lookup_key(work: Work, key: str, transfer: bool) -> None:
-    for holder in work.related("price", "lookup_key", key):
-        if not transfer:
-            raise invalid(
-                f"A price (`{holder['id']}`) already uses that lookup key. (Pass transfer_lookup_key to move it.)",
-                "lookup_key",
-            )
-        with updating(work, holder):
-            holder["lookup_key"] = None

@@ -2,15 +2,14 @@
 
 from typing import Any
 
+from stripe_simulator import catalog
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid, not_found
 from stripe_simulator.events import emit, updating
-from stripe_simulator.ids import new_id
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import (
     LISTING,
-    Fields,
     Flag,
     Hash,
     Metadata,
@@ -20,68 +19,24 @@ from stripe_simulator.params import (
     merged_metadata,
 )
 from stripe_simulator.rendering import Json, render
-from stripe_simulator.resources import prices
 from stripe_simulator.work import Work
-
-_PLAIN: Fields = {
-    "active": Flag(),
-    "description": Text(),
-    "images": Sequenced(of=Text(required=True), most=8),
-    "marketing_features": Sequenced(of=Hash(fields={"name": Text(required=True)}), most=15),
-    "shippable": Flag(),
-    "statement_descriptor": Text(longest=22),
-    "tax_code": Text(),
-    "unit_label": Text(),
-    "url": Text(),
-}
 
 
 @endpoint(
     "POST",
     "/v1/products",
-    _PLAIN
+    catalog.PRODUCT
     | {
         "name": Text(required=True),
         "id": Text(),
         "metadata": Metadata(),
         "type": Text(choices=("good", "service")),
-        "default_price_data": Hash(fields=prices.CREATE),
+        "default_price_data": Hash(fields=catalog.PRICE),
     },
 )
 def create(work: Work, values: dict[str, Any]) -> Json:
     """A product; its id may be chosen, and is unique within the account."""
-    id = values.get("id") or new_id("product")
-    if work.find("product", id) is not None:
-        raise invalid("Product already exists.", "id", "resource_already_exists")
-    now = work.now()
-    body: Record = {
-        "active": True,
-        "created": now,
-        "default_price": None,
-        "description": None,
-        "images": [],
-        "marketing_features": [],
-        "metadata": merged_metadata({}, values.get("metadata", {})),
-        "name": values["name"],
-        "package_dimensions": None,
-        "shippable": None,
-        "statement_descriptor": None,
-        "tax_code": None,
-        "type": values.get("type", "service"),
-        "unit_label": None,
-        "updated": now,
-        "url": None,
-    }
-    body |= {name: value for name, value in values.items() if name in _PLAIN}
-    product = work.insert("product", body, id=id)
-    price = None
-    if values.get("default_price_data"):
-        price = prices.add(work, values["default_price_data"] | {"product": id}, "default_price_data")
-        product["default_price"] = price["id"]
-    emit(work, "product.created", product)
-    if price is not None:
-        emit(work, "price.created", price)
-    return render(work, product)
+    return render(work, catalog.add_product(work, values))
 
 
 @endpoint("GET", "/v1/products/<id>")
@@ -91,7 +46,9 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
 
 
 @endpoint(
-    "POST", "/v1/products/<id>", _PLAIN | {"name": Text(), "metadata": Metadata(), "default_price": Text()}
+    "POST",
+    "/v1/products/<id>",
+    catalog.PRODUCT | {"name": Text(), "metadata": Metadata(), "default_price": Text()},
 )
 def update(work: Work, values: dict[str, Any], id: str) -> Json:
     """Change what is sent."""
@@ -112,8 +69,8 @@ def delete(work: Work, values: dict[str, Any], id: str) -> Json:
     product = work.get("product", id)
     if work.related("price", "product", id):
         raise invalid(
-            "This product cannot be deleted because it has one or more user-created prices. To archive this product, "
-            "set its active property to false."
+            "This product cannot be deleted because it has one or more user-created prices. To archive this "
+            "product, set its active property to false."
         )
     emit(work, "product.deleted", product)
     work.delete(product)

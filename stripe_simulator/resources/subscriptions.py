@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from stripe_simulator.billing import changes, standing
+from stripe_simulator import catalog
+from stripe_simulator.billing import changes, entitlements, standing
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
@@ -23,12 +24,11 @@ from stripe_simulator.params import (
     merged_metadata,
 )
 from stripe_simulator.rendering import Json, list_object, render
-from stripe_simulator.resources import prices
 from stripe_simulator.work import Work
 
 _STATUSES = (
-    "active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused", "trialing",
-    "unpaid",
+    "active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused",
+    "trialing", "unpaid",
 )  # fmt: skip
 _FEEDBACK = (
     "customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex",
@@ -41,10 +41,10 @@ _BEHAVIOR = Text(
 _PRICE_DATA: Fields = {
     "currency": Text(required=True),
     "product": Text(required=True),
-    "recurring": prices.CREATE["recurring"],
+    "recurring": catalog.PRICE["recurring"],
     "tax_behavior": Text(),
     "unit_amount": Integer(least=0),
-    "unit_amount_decimal": prices.CREATE["unit_amount_decimal"],
+    "unit_amount_decimal": catalog.PRICE["unit_amount_decimal"],
 }
 _ITEM: Fields = {
     "metadata": Metadata(),
@@ -103,6 +103,9 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     customer = work.get("customer", values["customer"], "customer")
     if not values.get("items"):
         raise missing_param("items")
+    for name in ("cancel_at_period_end", "trial_from_plan"):
+        if values.get(name):
+            raise not_simulated(f"{name} at creation", name)
     clock = customer["_clock"]
     now = work.now(clock)
     id = new_id("subscription")
@@ -110,12 +113,14 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     changes.check_items(work, items)
     currency = work.get("price", items[0]["price"])["currency"]
     _check_currency(customer, currency)
+    if values.get("currency", currency) != currency:
+        raise invalid("The currency must match that of the prices.", "currency")
     trial_end = _trial_end(values, now)
     body = _body(customer, items, id, currency, now, trial_end)
     subscription = work.insert("subscription", body, id=id, clock=clock, trial_notice=False)
     _apply(work, subscription, values)
-    if subscription["cancel_at_period_end"]:
-        raise not_simulated("cancel_at_period_end at creation", "cancel_at_period_end")
+    if values.get("billing_mode", {}).get("type") == "classic":
+        subscription["billing_mode"] = {"flexible": None, "type": "classic"}
     if customer["currency"] is None:
         with updating(work, customer):
             customer["currency"] = currency
@@ -154,8 +159,12 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
         if "cancel_at_period_end" in values:
             _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
         change = changes.apply(work, subscription, values)
+        invoice = changes.bill(work, subscription, change, values)
     standing.schedule(work, subscription)
-    changes.bill(work, subscription, change, values)
+    if invoice is not None:
+        engine.collect(work, invoice, values.get("payment_behavior", "allow_incomplete"))
+    if change.differs:
+        entitlements.refresh(work, subscription["customer"])
     return render(work, subscription)
 
 
@@ -233,8 +242,8 @@ def _new_item(work: Work, id: str, sent: dict[str, Any], index: int, now: int) -
 def _check_currency(customer: Record, currency: str) -> None:
     if customer["currency"] not in (None, currency):
         raise invalid(
-            "You cannot combine currencies on a single customer. This customer has had a subscription, coupon, or "
-            f"invoice item with currency {customer['currency']}.",
+            "You cannot combine currencies on a single customer. This customer has had a subscription, "
+            f"coupon, or invoice item with currency {customer['currency']}.",
         )
 
 
@@ -286,8 +295,8 @@ def _own_method(work: Work, subscription: Record, id: str | None) -> str | None:
     method = work.get("payment_method", id, "default_payment_method")
     if method["customer"] != subscription["customer"]:
         raise invalid(
-            f"The customer does not have a payment method with the ID {id}. The payment method must be attached to the "
-            "customer.",
+            f"The customer does not have a payment method with the ID {id}. The payment method must be "
+            "attached to the customer.",
             "default_payment_method",
             "resource_missing",
         )

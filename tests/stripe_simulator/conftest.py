@@ -47,12 +47,8 @@ class Shop:
         if clock:
             values["test_clock"] = clock
         if card:
-            values["payment_method"] = card
-        customer = self.client.v1.customers.create(values).id
-        if card:
-            method = self.client.v1.customers.payment_methods.list(customer).data[0].id
-            self.client.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": method}})
-        return customer
+            values |= {"payment_method": card, "invoice_settings": {"default_payment_method": card}}
+        return self.client.v1.customers.create(values).id
 
     def subscribe(self, customer: str, price: str, **values: Any) -> stripe.Subscription:
         asked: Any = {"customer": customer, "items": [{"price": price}], **values}

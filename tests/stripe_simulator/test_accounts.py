@@ -25,7 +25,8 @@ def test_accounts_never_see_each_other(shop: Shop) -> None:
     assert shop.client.v1.products.list().data == []
 
     customer = shop.client.v1.customers.create({}, options=first)
-    for options in (second, {}):
+    nobody: Any = {}
+    for options in (second, nobody):
         with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
             shop.client.v1.customers.retrieve(customer.id, options=options)
     with pytest.raises(stripe.InvalidRequestError, match="already exists"):
@@ -46,10 +47,11 @@ def test_events_carry_their_account_and_go_to_connect_endpoints(shop: Shop) -> N
 
 def test_idempotency_keys_are_scoped_by_account(shop: Shop) -> None:
     first, second = connected(shop, "One"), connected(shop, "Two")
-    made = {
-        shop.client.v1.customers.create({}, options={**options, "idempotency_key": "k"}).id
-        for options in (first, second, {})
-    }
+    made = set()
+    options: Any
+    for options in (first, second, {}):
+        keyed: Any = {**options, "idempotency_key": "k"}
+        made.add(shop.client.v1.customers.create({}, options=keyed).id)
     assert len(made) == 3
 
 
@@ -57,7 +59,8 @@ def test_an_unknown_account_is_refused(shop: Shop) -> None:
     with pytest.raises(stripe.PermissionError) as refused:
         shop.client.v1.customers.list(options={"stripe_account": "acct_1nobody"})
     assert refused.value.http_status == 403
-    assert refused.value.json_body["error"]["code"] == "account_invalid"
+    body: Any = refused.value.json_body
+    assert body["error"]["code"] == "account_invalid"
 
 
 def test_accounts_are_read_changed_and_linked(shop: Shop) -> None:
@@ -69,6 +72,11 @@ def test_accounts_are_read_changed_and_linked(shop: Shop) -> None:
     assert [one.id for one in shop.client.v1.accounts.list()] == [id]
     assert shop.client.v1.accounts.retrieve(id).charges_enabled
     link = shop.client.v1.account_links.create(
-        {"account": id, "type": "account_onboarding", "refresh_url": "http://a.test", "return_url": "http://b.test"}
+        {
+            "account": id,
+            "type": "account_onboarding",
+            "refresh_url": "http://a.test",
+            "return_url": "http://b.test",
+        }
     )
     assert link.url.startswith("https://connect.stripe.com/")

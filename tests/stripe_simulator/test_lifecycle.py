@@ -1,9 +1,12 @@
 """Subscriptions from their first invoice to their end, on test clocks."""
 
+from typing import Any
+
 import pytest
 import stripe
 
-from tests.stripe_simulator.conftest import Shop, item_of, moment
+from stripe_simulator import Settings, Simulator
+from tests.stripe_simulator.conftest import Shop, client_of, item_of, moment
 
 DAY = 86_400
 HOUR = 3_600
@@ -29,7 +32,11 @@ def test_renewal_is_a_draft_for_an_hour(shop: Shop) -> None:
 
     shop.advance(clock, renewal + HOUR - 1)
     draft = shop.invoices(subscription.id)[-1]
-    assert (draft.status, draft.created, draft.automatically_finalizes_at) == ("draft", renewal, renewal + HOUR)
+    assert (draft.status, draft.created, draft.automatically_finalizes_at) == (
+        "draft",
+        renewal,
+        renewal + HOUR,
+    )
     shop.advance(clock, renewal + HOUR)
     paid = shop.invoices(subscription.id)[-1]
     assert (paid.id, paid.status, paid.billing_reason) == (draft.id, "paid", "subscription_cycle")
@@ -70,7 +77,19 @@ def test_one_long_advance_equals_many_short_ones(shop: Shop) -> None:
     invoices = shop.invoices(subscription.id)
     assert [invoice.status for invoice in invoices] == ["paid"] * 13
     days = [invoice.lines.data[0].period.start for invoice in invoices]
-    month_ends = [(2, 28), (3, 31), (4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30), (12, 31)]
+    month_ends = [
+        (2, 28),
+        (3, 31),
+        (4, 30),
+        (5, 31),
+        (6, 30),
+        (7, 31),
+        (8, 31),
+        (9, 30),
+        (10, 31),
+        (11, 30),
+        (12, 31),
+    ]
     assert days == [start, *(moment(2026, *day) for day in month_ends), moment(2027, 1, 31)]
 
 
@@ -140,7 +159,10 @@ def test_trial_becomes_paid(shop: Shop) -> None:
     after = shop.subscription(subscription.id)
     assert (after.status, item_of(after).current_period_start) == ("active", start + 14 * DAY)
     assert item_of(after).current_period_end == moment(2026, 8, 15)
-    assert [(one.total, one.status) for one in shop.invoices(subscription.id)] == [(0, "paid"), (2_000, "paid")]
+    assert [(one.total, one.status) for one in shop.invoices(subscription.id)] == [
+        (0, "paid"),
+        (2_000, "paid"),
+    ]
 
 
 def test_trial_can_be_ended_now(shop: Shop) -> None:
@@ -207,7 +229,8 @@ def test_error_if_incomplete_leaves_nothing_behind(shop: Shop) -> None:
     before = len(shop.received)
     with pytest.raises(stripe.CardError) as refused:
         shop.subscribe(customer, shop.price(2_000), payment_behavior="error_if_incomplete")
-    assert refused.value.json_body["error"]["decline_code"] == "generic_decline"
+    body: Any = refused.value.json_body
+    assert body["error"]["decline_code"] == "generic_decline"
     assert shop.client.v1.subscriptions.list({"status": "all"}).data == []
     assert shop.client.v1.invoices.list().data == []
     assert set(shop.types()[before:]) == {"product.created", "price.created"}
@@ -276,14 +299,15 @@ def test_invoice_sent_by_mail_leaves_the_subscription_active(shop: Shop) -> None
         shop.customer(card=None), shop.price(900), collection_method="send_invoice", days_until_due=10
     )
     invoice = shop.invoices(subscription.id)[0]
-    assert (subscription.status, invoice.status, invoice.due_date) == ("active", "open", invoice.created + 10 * DAY)
+    assert (subscription.status, invoice.status, invoice.due_date) == (
+        "active",
+        "open",
+        invoice.created + 10 * DAY,
+    )
     assert shop.client.v1.invoices.pay(invoice.id, {"paid_out_of_band": True}).status == "paid"
 
 
 def test_the_wall_clock_renews_too() -> None:
-    from stripe_simulator import Simulator
-    from tests.stripe_simulator.conftest import client_of
-
     time = [moment(2026, 1, 31)]
     simulator = Simulator(now=lambda: time[0])
     with simulator.serve() as server:
@@ -292,5 +316,75 @@ def test_the_wall_clock_renews_too() -> None:
         time[0] = moment(2026, 3, 31, 14)
         simulator.tick()
         invoices = shop.invoices(subscription.id)
-        assert [one.created for one in invoices] == [moment(2026, 1, 31), moment(2026, 2, 28), moment(2026, 3, 31)]
+        assert [one.created for one in invoices] == [
+            moment(2026, 1, 31),
+            moment(2026, 2, 28),
+            moment(2026, 3, 31),
+        ]
         assert [one.status for one in invoices] == ["paid", "paid", "paid"]
+
+
+def test_dunning_can_end_in_unpaid() -> None:
+    settings = Settings(dunning_days=(1,), dunning_end="unpaid")
+    simulator = Simulator(settings=settings)
+    with simulator.serve() as server:
+        shop = Shop(simulator, client_of(server.url), server.url)
+        clock, customer, subscription, first_try = failing_renewal(shop)
+        shop.advance(clock, first_try + DAY)
+        assert shop.subscription(subscription).status == "unpaid"
+        shop.advance(clock, moment(2026, 3, 16))
+        assert [one.status for one in shop.invoices(subscription)] == ["paid", "open", "draft"]
+        good = shop.client.v1.payment_methods.attach("pm_card_visa", {"customer": customer})
+        newest = shop.invoices(subscription)[-1]
+        shop.client.v1.invoices.pay(newest.id, {"payment_method": good.id})
+        assert shop.subscription(subscription).status == "active"
+
+
+def test_an_upgrade_that_must_be_paid_is_undone_by_a_decline(shop: Shop) -> None:
+    customer = shop.customer()
+    subscription = shop.subscribe(customer, shop.price(1_000))
+    bad = shop.client.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": customer})
+    shop.client.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": bad.id}})
+    upgrade: Any = {"items": [{"id": item_of(subscription).id, "price": shop.price(10_000, "year")}]}
+    strict: Any = {**upgrade, "payment_behavior": "error_if_incomplete"}
+    with pytest.raises(stripe.CardError):
+        shop.client.v1.subscriptions.update(subscription.id, strict)
+    kept = shop.subscription(subscription.id)
+    assert (kept.status, kept.latest_invoice) == ("active", subscription.latest_invoice)
+    assert item_of(kept).price.unit_amount == 1_000
+
+    taken = shop.client.v1.subscriptions.update(subscription.id, upgrade)
+    assert (taken.status, taken.latest_invoice != subscription.latest_invoice) == ("past_due", True)
+    updates = [one for one in shop.received if one["type"] == "customer.subscription.updated"]
+    assert updates[-1]["data"]["object"]["latest_invoice"] == taken.latest_invoice
+
+
+def test_what_paid_first_can_become_the_default(shop: Shop) -> None:
+    customer = shop.customer(card=None)
+    subscription = shop.subscribe(
+        customer,
+        shop.price(500),
+        payment_behavior="default_incomplete",
+        payment_settings={"save_default_payment_method": "on_subscription"},
+    )
+    card = shop.client.v1.payment_methods.attach("pm_card_visa", {"customer": customer})
+    shop.client.v1.invoices.pay(str(subscription.latest_invoice), {"payment_method": card.id})
+    paid = shop.subscription(subscription.id)
+    assert (paid.status, paid.default_payment_method) == ("active", card.id)
+
+
+def test_a_deleted_clock_takes_its_customers_along(shop: Shop) -> None:
+    clock = shop.clock(moment(2026, 1, 1))
+    customer = shop.customer(clock)
+    subscription = shop.subscribe(customer, shop.price(500))
+    shop.client.v1.test_helpers.test_clocks.delete(clock)
+    assert shop.client.v1.customers.retrieve(customer).deleted
+    assert shop.subscription(subscription.id).status == "canceled"
+    with pytest.raises(stripe.InvalidRequestError, match="No such test clock"):
+        shop.client.v1.test_helpers.test_clocks.retrieve(clock)
+
+
+def test_clocks_only_move_forward(shop: Shop) -> None:
+    clock = shop.clock(moment(2026, 1, 1))
+    with pytest.raises(stripe.InvalidRequestError, match="forward"):
+        shop.advance(clock, moment(2025, 12, 31))

@@ -66,7 +66,11 @@ def test_quantity_up_is_invoiced_at_once_when_asked(shop: Shop) -> None:
     change(shop, subscription.id, item={"quantity": 5}, proration_behavior="always_invoice")
     invoice = shop.invoices(subscription.id)[-1]
     assert amounts(invoice) == [-400, 2_000]
-    assert (invoice.billing_reason, invoice.status, invoice.amount_paid) == ("subscription_update", "paid", 1_600)
+    assert (invoice.billing_reason, invoice.status, invoice.amount_paid) == (
+        "subscription_update",
+        "paid",
+        1_600,
+    )
     shop.advance(clock, moment(2026, 5, 1, 2))
     assert amounts(shop.invoices(subscription.id)[-1]) == [6_000]
 

@@ -1,8 +1,6 @@
 """`manage.py seed_demo`: the demo merchants, over a running BillingOS with the Stripe simulator."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from billingos.common.errors import BillingError
 from billingos.demo.seeding import seed
+from billingos.embedded.state import write_private
 
 
 class Command(BaseCommand):
@@ -22,7 +21,7 @@ class Command(BaseCommand):
         known = json.loads(path.read_text()) if path.is_file() else {}
         try:
             for document in seed(known, self._say):
-                write_private(path, document)
+                write_private(path, json.dumps(document, indent=2))
         except (BillingError, OSError) as error:
             raise CommandError(f"The demo is not complete: {error}. Run this command again.") from error
         self._say("demo ready")
@@ -30,12 +29,3 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
-
-
-def write_private(path: Path, document: dict[str, Any]) -> None:
-    """Whole or not at all, and for this user's eyes only: the file holds passwords and keys."""
-    draft = path.with_suffix(".tmp")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(document, file, indent=2)
-    draft.replace(path)
