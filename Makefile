@@ -1,5 +1,7 @@
 # BillingOS: everything here needs make and Python 3.11, 3.12 or 3.13, nothing else.
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+# The first that really runs: a version manager may leave a name on the path behind which there is nothing.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c pass 2>/dev/null && command -v $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-$(firstword $(shell cksum requirements.lock | tr -d ' '))

@@ -1,6 +1,7 @@
 """Databases for tests: billingos.embedded.pytest_plugin starts the servers, the fixtures here hand them out.
 
-Tests connect as the application role, which row-level security binds. Each worker has one database, made anew at the start of a run.
+Tests connect as the application role, which row-level security binds. Each worker has one database, made anew
+at the start of a run.
 """
 
 from collections.abc import Iterator
@@ -25,8 +26,8 @@ def django_db_setup(django_test_environment: None) -> None:
 def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The database without a transaction around the test: what is committed stays until the run ends.
 
-    For tests of locks, of several connections, and of tenancy, which a wrapping transaction would hide. There is no flush: the
-    application role may not truncate, and a test makes merchants of its own instead.
+    For tests of locks, of several connections, and of tenancy, which a wrapping transaction would hide. There
+    is no flush: the application role may not truncate, and a test makes merchants of its own instead.
     """
     with django_db_blocker.unblock():
         yield

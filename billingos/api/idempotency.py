@@ -4,9 +4,11 @@ Same key and same body: the stored answer. Another body: 409. Still under way: 4
 stored, so that a later try can succeed. Keys live for 24 hours, per merchant.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -24,6 +26,7 @@ from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 
 P = ParamSpec("P")
+Method = Callable[Concatenate[Any, Request, P], Response]
 LIFE = timedelta(hours=24)
 SHAPE = re.compile(r"[\x21-\x7e]{1,255}")
 NOT_STORED = {401, 429}
@@ -37,11 +40,20 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def idempotent(
-    method: Callable[Concatenate[Any, Request, P], Response],
-) -> Callable[Concatenate[Any, Request, P], Response]:
-    """For the `post` of a view: gives the same answer to the same key."""
+def idempotent(method: Method[P]) -> Method[P]:
+    """For the `post` of a view that writes to Stripe first: gives the same answer to the same key.
 
+    If the process dies before the answer is kept, the write intents know what was done (`stripe_gateway.intents`).
+    """
+    return _idempotent(method, around=lambda merchant: contextlib.nullcontext())
+
+
+def idempotent_here(method: Method[P]) -> Method[P]:
+    """For a `post` that writes to PostgreSQL alone: what it writes and the answer are committed together, or neither."""
+    return _idempotent(method, around=lambda merchant: scope(merchant.id))
+
+
+def _idempotent(method: Method[P], around: Callable[[Merchant], AbstractContextManager[None]]) -> Method[P]:
     @wraps(method)
     def wrapped(view: Any, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Response:
         key = idempotency_key(request)
@@ -60,11 +72,12 @@ def idempotent(
             if record.status is not None:
                 return Response(record.body, status=record.status, headers={"Idempotent-Replayed": "true"})
             try:
-                response = method(view, request, *args, **kwargs)
+                with around(merchant):
+                    response = method(view, request, *args, **kwargs)
+                    _remember(merchant, record, response.status_code, response.data)
             except Exception as raised:
                 _remember_refusal(merchant, record, raised, request)
                 raise
-            _remember(merchant, record, response.status_code, response.data)
             return response
 
     return wrapped

@@ -26,9 +26,11 @@ def main() -> int:
     try:
         return run(state) if command == "run" else reset(state)
     except StartError as error:
-        print(f"\nBillingOS did not start. {error}" if command == "run" else f"\n{error}", file=sys.stderr)  # noqa: T201
+        complaint = str(error)
     except OSError as error:
-        print(f"\nBillingOS did not start. {explain_os_error(error, doing='starting')}", file=sys.stderr)  # noqa: T201
+        complaint = str(explain_os_error(error, doing="starting"))
+    intro = "BillingOS did not start. " if command == "run" else ""
+    print(f"\n{intro}{complaint}", file=sys.stderr)
     return 1
 
 
@@ -61,7 +63,7 @@ def reset(state: StateFolder) -> int:
             end_leftovers(folder)
             remove_cluster(folder)
         shutil.rmtree(state.path)
-    print(f"Removed {state.path} and its database.")  # noqa: T201
+    print(f"Removed {state.path} and its database.")
     return 0
 
 

@@ -28,7 +28,10 @@ class Program:
 
 
 class Child:
-    """A program over all its lives. The thread that starts it must live as long as it: the kernel ties it to that one."""
+    """A program over all its lives.
+
+    The thread that starts it must live as long as it: the kernel ties it to that thread.
+    """
 
     ATTEMPTS_OF_ONCE = 5
 

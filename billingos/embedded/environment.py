@@ -19,8 +19,8 @@ def given_environment() -> dict[str, str]:
     given = {name: value for name, value in os.environ.items() if value}
     if given.get("DATABASE_OWNER_URL") and not given.get("DATABASE_URL"):
         raise StartError(
-            "DATABASE_OWNER_URL is set but DATABASE_URL is not. Set DATABASE_URL to the URL that the application "
-            "connects with, or unset both to use the embedded PostgreSQL."
+            "DATABASE_OWNER_URL is set but DATABASE_URL is not. Set DATABASE_URL to the URL that the "
+            "application connects with, or unset both to use the embedded PostgreSQL."
         )
     return given
 
@@ -33,7 +33,7 @@ def web_port(given: Mapping[str, str]) -> int:
 
 
 def basic_values(state: StateFolder, given: Mapping[str, str], port: int) -> dict[str, str]:
-    """The settings that need no server. What is given by hand stays where it was given, and is written nowhere else."""
+    """The settings that need no server. What is given by hand is written nowhere else."""
     values = {"SECRET_KEY": state.secret("secret_key"), "BASE_URL": f"http://127.0.0.1:{port}"}
     return {name: value for name, value in values.items() if name not in given}
 
@@ -50,11 +50,14 @@ def simulator_values(state: StateFolder, port: int) -> dict[str, str]:
 
 def write_env_file(state: StateFolder, values: Mapping[str, str]) -> None:
     lines = [f"{name}={value}\n" for name, value in sorted(values.items())]
-    write_private(state.file("env"), "# Written by make run at each start; put your own settings into .env.\n" + "".join(lines))
+    write_private(
+        state.file("env"),
+        "# Written by make run at each start; put your own settings into .env.\n" + "".join(lines),
+    )
 
 
 def child_environment(state: StateFolder, given: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """For every process of the stack. The mark lets the next start find what a killed supervisor left over."""
+    """For every process of the stack; the mark finds what a killed supervisor left over."""
     own = {
         "BILLINGOS_STATE_DIR": str(state.path),
         "DJANGO_SETTINGS_MODULE": "billingos.settings",

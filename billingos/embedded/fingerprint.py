@@ -1,7 +1,7 @@
 """What a migrated database depends on, as one short hash: equal hash, equal tables.
 
-It covers the migration files of this project, the project modules that they import, the settings that shape migrations, and the
-versions of all installed packages (theirs are part of the database too).
+It covers the migration files of this project, the project modules that they import, the settings that shape
+migrations, and the versions of all installed packages (theirs are part of the database too).
 """
 
 import ast

@@ -1,7 +1,8 @@
 """Run a command that ends when its parent does, even if the parent is killed without warning (Linux only).
 
-Used as a program of its own, `python leash.py command …`: setting this between fork and exec of a process with threads would
-risk a deadlock. Elsewhere than on Linux the command runs unleashed and the next start ends what was left over.
+Used as a program of its own, `python leash.py command …`: setting this between fork and exec of a process
+with threads would risk a deadlock. Elsewhere than on Linux the command runs unleashed and the next start ends
+what was left over.
 """
 
 import ctypes

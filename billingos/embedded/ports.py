@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 def remembered_port(state: StateFolder, name: str) -> int:
-    """The port that `name` had at the last start, so that open shells keep working; another if it is taken."""
+    """The port that `name` had at the last start, so that open shells keep working, if it is free."""
     port = int(state.recall("ports", name, free_port))
     if not is_free(port):
         port = free_port()
@@ -50,7 +50,8 @@ def listener(port: int) -> str:
     """Who listens there, as far as this user may know: `" (nginx, process 812)"`, or nothing."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,)
+            if listens and connection.pid:
                 return f" ({psutil.Process(connection.pid).name()}, process {connection.pid})"
     except (psutil.Error, OSError):
         return ""
@@ -63,6 +64,6 @@ def require_free(port: int) -> None:
         raise StartError(f"PORT={port} is no port: choose a number from 1 to 65535, for example PORT=8001 make run.")
     if not is_free(port):
         raise StartError(
-            f"Port {port} is taken by another program{listener(port)}. Stop that program, or choose another port: "
-            f"PORT={port + 1} make run."
+            f"Port {port} is taken by another program{listener(port)}. Stop that program, or choose another "
+            f"port: PORT={port + 1} make run."
         )

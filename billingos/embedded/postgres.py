@@ -1,7 +1,8 @@
 """One PostgreSQL cluster of our own: made once, started, adopted, cleaned up after a crash, stopped.
 
-The server runs outside the supervisor's process tree (pg_ctl detaches it): it must outlive every client and be the last to
-stop. It listens on the loopback alone and on no socket file, since the path of a deep checkout exceeds the limit.
+The server runs outside the supervisor's process tree (pg_ctl detaches it): it must outlive every client and
+be the last to stop. It listens on the loopback alone and on no socket file, since the path of a deep checkout
+exceeds the limit.
 """
 
 import os
@@ -31,7 +32,12 @@ COMMON_SETTINGS = {
     "jit": "off",  # short queries: compiling costs more than it saves
 }
 # A test cluster may lose everything at a power cut: it is made again in a minute.
-THROW_AWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+THROW_AWAY_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+}
 LOG_LIMIT_BYTES = 10_000_000
 
 
@@ -52,7 +58,7 @@ class Cluster:
     def programs(self) -> PostgresPrograms:
         return PostgresPrograms.for_account(server_account())
 
-    # --- Life -------------------------------------------------------------------------------------------------------
+    # --- Life -----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the server, or adopt the one that an ended supervisor left running."""
@@ -64,7 +70,7 @@ class Cluster:
         self._port = self._recorded_port()
 
     def stop(self, timeout_seconds: float = 10) -> None:
-        """Disconnect the clients and shut down; past the timeout without a checkpoint, which loses nothing either."""
+        """Disconnect the clients and shut down; past the timeout without a checkpoint, losing nothing."""
         if self.postmaster() is None:
             return
         timeout = max(1, int(timeout_seconds))
@@ -83,7 +89,8 @@ class Cluster:
     def postmaster(self) -> psutil.Process | None:
         """The running server, found through its own pid file, whoever started it.
 
-        A pid alone proves nothing after a reboot or in a new container: the process must also stand in our data folder.
+        A pid alone proves nothing after a reboot or in a new container: the process must also stand in our
+        data folder.
         """
         try:
             pid = int(self._pid_file_lines()[0])
@@ -93,7 +100,7 @@ class Cluster:
             return None
         return process if alive else None
 
-    # --- Connecting -------------------------------------------------------------------------------------------------
+    # --- Connecting -----------------------------------------------------------------------------------------
 
     @property
     def password(self) -> str:
@@ -119,7 +126,7 @@ class Cluster:
     def url(self, role: str, password: str, database: str) -> str:
         return f"postgresql://{role}:{password}@{LOOPBACK}:{self.port}/{database}"
 
-    # --- Making -----------------------------------------------------------------------------------------------------
+    # --- Making ---------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
         """initdb into a folder beside and rename: a cluster is whole or absent."""
@@ -160,7 +167,7 @@ class Cluster:
             return False
 
     def _set_aside_orphan(self) -> None:
-        """Keep a durable cluster whose state folder was deleted by hand; never delete data that nobody asked to lose."""
+        """Keep a durable cluster whose state folder was deleted by hand: nobody asked to lose its data."""
         if not self.data.exists():
             return
         self.stop()
@@ -169,7 +176,7 @@ class Cluster:
         else:
             shutil.rmtree(self.home)
 
-    # --- Starting ---------------------------------------------------------------------------------------------------
+    # --- Starting -------------------------------------------------------------------------------------------
 
     def _launch(self, port: int) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
@@ -182,9 +189,10 @@ class Cluster:
             raise self._failure("did not start", self._log_since(offset) or done.stderr)
 
     def _clear_after_crash(self) -> None:
-        """After kill -9 of the postmaster: end its orphans, which hold the shared memory, and drop its stale pid file.
+        """After kill -9 of the postmaster: end its orphans, which hold the shared memory, drop its pid file.
 
-        PostgreSQL refuses a pid file whose pid is alive, even when a reboot gave that pid to a stranger of the same user.
+        PostgreSQL refuses a pid file whose pid is alive, even when a reboot gave that pid to a stranger of
+        the same user.
         """
         orphans = list(self._processes_in_data_folder())
         for process in orphans:
@@ -222,8 +230,8 @@ class Cluster:
     def _failure(self, what: str, output: str) -> StartError:
         if "No space left on device" in output:
             return StartError(
-                f"The disk is full: PostgreSQL {what} in {self.home}. Free some space, then start again; nothing that "
-                "was stored is lost."
+                f"The disk is full: PostgreSQL {what} in {self.home}. Free some space, then start again; "
+                "nothing that was stored is lost."
             )
         lines = [line for line in output.splitlines() if "FATAL" in line or "PANIC" in line or "error" in line.lower()]
         reason = (lines or output.strip().splitlines() or ["no reason given"])[-1].strip()

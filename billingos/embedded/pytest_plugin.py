@@ -1,8 +1,9 @@
 """Gives every test run a PostgreSQL and a Valkey of its own, before Django reads its settings.
 
-Loaded with `-p` (pyproject.toml), as a conftest would come after pytest-django. The process that is called starts the servers in
-`.billingos/test` and stops them at the end; each xdist worker copies the migrated template into a database of its own and
-takes a Valkey database of its own. A second run in the same checkout waits for the first.
+Loaded with `-p` (pyproject.toml), as a conftest would come after pytest-django. The process that is called
+starts the servers in `.billingos/test` and stops them at the end; each xdist worker copies the migrated
+template into a database of its own and takes a Valkey database of its own. A second run in the same checkout
+waits for the first.
 """
 
 import os
@@ -139,4 +140,4 @@ def _valkey_database() -> int:
 
 
 def _say(text: str) -> None:
-    print(f"billingos: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"billingos: {text}", file=sys.stderr, flush=True)

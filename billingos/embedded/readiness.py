@@ -47,5 +47,8 @@ def _sign_ins(demo: dict[str, Any]) -> list[str]:
     people += [(f"Merchant {merchant.get('slug', '')}", merchant) for merchant in demo.get("merchants") or []]
     found = [(role, one["email"], one["password"]) for role, one in people if one.get("email") and one.get("password")]
     if not found:
-        return ["", "No demo was seeded: create your own sign-in with `.venv/bin/python manage.py createsuperuser`."]
+        return [
+            "",
+            "No demo was seeded: create your own sign-in with `.venv/bin/python manage.py createsuperuser`.",
+        ]
     return ["", "Sign in as", *(f"  {role}: {email} / {password}" for role, email, password in found)]

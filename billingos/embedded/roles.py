@@ -1,8 +1,9 @@
 """The three database roles, as the migrations expect to find them.
 
-`billingos` owns the database and migrates. `billingos_app` is what the application connects as: it owns nothing, so row-level
-security binds it. `billingos_platform` is assumed for work that crosses merchants; it is granted without inheritance,
-because an inherited role's policies would apply to every statement of the application.
+`billingos` owns the database and migrates. `billingos_app` is what the application connects as: it owns
+nothing, so row-level security binds it. `billingos_platform` is assumed for work that crosses merchants; it
+is granted without inheritance, because an inherited role's policies would apply to every statement of the
+application.
 """
 
 import psycopg
@@ -52,6 +53,4 @@ def _grant_by_set_role_only(connection: psycopg.Connection, role: str, *, to: st
 def _set_password(connection: psycopg.Connection, role: str, password: str) -> None:
     """Hashed here, so that the password itself can't end up in the server's log."""
     hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    connection.execute(
-        sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed))
-    )
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed)))

@@ -44,7 +44,7 @@ class Stack:
         self._web_is_up = self._announced = False
         self._began_at = time.monotonic()
 
-    # --- Coming up --------------------------------------------------------------------------------------------------
+    # --- Coming up ------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Servers, database, settings. Fails before anything is started where it can."""
@@ -92,7 +92,7 @@ class Stack:
         else:
             ensure_migrated(cluster, DATABASE, self.environment, self.console.say)
 
-    # --- Running ----------------------------------------------------------------------------------------------------
+    # --- Running --------------------------------------------------------------------------------------------
 
     @property
     def environment(self) -> dict[str, str]:
@@ -144,7 +144,7 @@ class Stack:
         arguments += ["--webhook-secret", self.values["STRIPE_WEBHOOK_SECRETS"]]
         return self._program("simulator", "-m", "stripe_simulator", *arguments)
 
-    # --- Ready ------------------------------------------------------------------------------------------------------
+    # --- Ready ----------------------------------------------------------------------------------------------
 
     @property
     def demo_file(self) -> Path:
@@ -165,9 +165,7 @@ class Stack:
         """Only into the simulator, never into somebody's Stripe account."""
         exists = any(BASE_DIR.glob("**/management/commands/seed_demo.py"))
         return (
-            exists
-            and self._simulator_port is not None
-            and not readiness.demo_is_ready(self.demo_file, self.base_url)
+            exists and self._simulator_port is not None and not readiness.demo_is_ready(self.demo_file, self.base_url)
         )
 
     def _announce(self) -> None:

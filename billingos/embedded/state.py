@@ -106,8 +106,8 @@ class StateFolder:
             if on_wait is None:
                 file.close()
                 raise StartError(
-                    f"BillingOS is running from {self.path} already ({holder}). Stop it with Ctrl-C where it runs, "
-                    "or start a second one with a state folder and a port of its own: "
+                    f"BillingOS is running from {self.path} already ({holder}). Stop it with Ctrl-C where it "
+                    "runs, or start a second one with a state folder and a port of its own: "
                     "BILLINGOS_STATE_DIR=/some/folder PORT=8001 make run."
                 ) from error
             on_wait(holder)

@@ -125,7 +125,7 @@ def processes_file(state: StateFolder) -> Path:
 
 
 def end_leftovers(state: StateFolder) -> int:
-    """End what a supervisor that was killed left behind (its PostgreSQL is adopted instead). Returns how many."""
+    """End what a killed supervisor left behind (its PostgreSQL is adopted instead); returns how many."""
     if not read_json(processes_file(state)):
         return 0
     leftovers = [process for process in psutil.process_iter() if _is_marked(process, str(state.path))]

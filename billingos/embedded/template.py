@@ -1,8 +1,9 @@
 """Migrated databases without waiting: migrate once, keep the result, copy it.
 
-Migrating from nothing takes 40 s of CPU, nearly all of it dj-stripe's history. So the outcome is kept twice, both
-times under the fingerprint of the migrations: as a template database inside a test cluster (a copy takes 0.2 s), and as a dump in
-the checkout's cache, from which another cluster is filled in two seconds. The dump is never committed.
+Migrating from nothing takes 40 s of CPU, nearly all of it dj-stripe's history. So the outcome is kept twice,
+both times under the fingerprint of the migrations: as a template database inside a test cluster (a copy takes
+0.2 s), and as a dump in the checkout's cache, from which another cluster is filled in two seconds. The dump
+is never committed.
 """
 
 import subprocess
@@ -15,8 +16,8 @@ from psycopg import sql
 
 from billingos.embedded.errors import StartError
 from billingos.embedded.fingerprint import migrations_fingerprint
-from billingos.embedded.postgres import SUPERUSER, Cluster
 from billingos.embedded.ports import LOOPBACK
+from billingos.embedded.postgres import SUPERUSER, Cluster
 from billingos.embedded.roles import OWNER, app_url, owner_url
 from billingos.embedded.state import BASE_DIR, write_private
 
@@ -30,7 +31,7 @@ def cache_folder() -> Path:
     return BASE_DIR / ".billingos" / "cache"
 
 
-# --- Databases of a cluster ---------------------------------------------------------------------------------------------
+# --- Databases of a cluster ---------------------------------------------------------------------------------
 
 
 def database_exists(cluster: Cluster, name: str) -> bool:
@@ -51,7 +52,8 @@ def clone_database(cluster: Cluster, template: str, name: str) -> None:
 
 def create_database(cluster: Cluster, name: str, template: str = "template1") -> None:
     statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY {}")
-    # Copying files needs a checkpoint, which costs nothing where nothing is synced; the log is kinder to a durable cluster.
+    # Copying files needs a checkpoint, which costs nothing where nothing is synced; the log is kinder to a
+    # durable cluster.
     strategy = "wal_log" if cluster.durable else "file_copy"
     with cluster.connect() as connection:
         connection.execute(
@@ -66,7 +68,7 @@ def _rename(cluster: Cluster, name: str, final: str) -> None:
         )
 
 
-# --- A migrated database ------------------------------------------------------------------------------------------------
+# --- A migrated database ------------------------------------------------------------------------------------
 
 
 def ensure_template(cluster: Cluster, environment: dict[str, str], report: Report) -> str:
@@ -76,7 +78,8 @@ def ensure_template(cluster: Cluster, environment: dict[str, str], report: Repor
         _fill_new(cluster, name, environment, report)
     with cluster.connect() as connection:
         found = connection.execute(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND datname <> %s", [TEMPLATE_PREFIX, name]
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND datname <> %s",
+            [TEMPLATE_PREFIX, name],
         ).fetchall()
     for (old,) in found:
         drop_database(cluster, old)
@@ -84,7 +87,7 @@ def ensure_template(cluster: Cluster, environment: dict[str, str], report: Repor
 
 
 def ensure_migrated(cluster: Cluster, name: str, environment: dict[str, str], report: Report) -> None:
-    """Make the database, or bring it to the migrations as they are now; a database comment tells which they were."""
+    """Make the database or bring it up to date; its comment tells which migrations it has."""
     fingerprint = migrations_fingerprint()
     if not database_exists(cluster, name):
         _fill_new(cluster, name, environment, report)
@@ -121,7 +124,7 @@ def _fill_new(cluster: Cluster, name: str, environment: dict[str, str], report: 
     _rename(cluster, part, name)
 
 
-# --- The dump -----------------------------------------------------------------------------------------------------------
+# --- The dump -----------------------------------------------------------------------------------------------
 
 
 def restore(cluster: Cluster, name: str, dump: Path) -> bool:
@@ -131,7 +134,13 @@ def restore(cluster: Cluster, name: str, dump: Path) -> bool:
     except OSError:
         return False
     done = subprocess.run(  # noqa: S603 - our own program, no shell
-        [str(cluster.programs.folder / "bin" / "psql"), *_target(cluster, name), "-qXtA1", "-v", "ON_ERROR_STOP=1"],
+        [
+            str(cluster.programs.folder / "bin" / "psql"),
+            *_target(cluster, name),
+            "-qXtA1",
+            "-v",
+            "ON_ERROR_STOP=1",
+        ],
         input=script,
         env={"PGPASSWORD": cluster.password, "LC_ALL": "C"},
         capture_output=True,
@@ -142,7 +151,7 @@ def restore(cluster: Cluster, name: str, dump: Path) -> bool:
 
 
 def keep_dump(cluster: Cluster, name: str, dump: Path) -> None:
-    """As the superuser, whom row-level security does not bind. Not being able to keep it only costs time later."""
+    """As the superuser, whom row-level security does not bind. Failing only costs time later."""
     done = cluster.programs.run("pg_dump", *_target(cluster, name), password=cluster.password)
     if done.returncode:
         return
@@ -159,7 +168,7 @@ def _target(cluster: Cluster, name: str) -> list[str]:
     return ["--host", LOOPBACK, "--port", str(cluster.port), "--username", SUPERUSER, "--dbname", name]
 
 
-# --- Migrating ----------------------------------------------------------------------------------------------------------
+# --- Migrating ----------------------------------------------------------------------------------------------
 
 
 def migrate(cluster: Cluster, name: str, environment: dict[str, str], report: Report) -> None:

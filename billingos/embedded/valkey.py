@@ -73,15 +73,16 @@ class Valkey:
     def _configuration(self) -> str:
         """In a file, as a password on a command line could be read by every user of the machine."""
         return (
-            f"bind {LOOPBACK}\nport {self.port}\nprotected-mode yes\nrequirepass {self.state.secret('valkey')}\n"
+            f"bind {LOOPBACK}\nport {self.port}\nprotected-mode yes\nrequirepass "
+            f"{self.state.secret('valkey')}\n"
             f'save ""\nappendonly no\ndatabases {DATABASES}\ndir "{self.state.path.resolve()}"\n'
         )
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """In a session of its own, so that Ctrl-C on the terminal leaves the order of stopping to the supervisor."""
+        """In a session of its own: Ctrl-C on the terminal leaves the order of stopping to the supervisor."""
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
             leashed(str(valkey_binary()), str(self._configuration_file)),
-            env={"PATH": "/usr/bin:/bin", **supervisor_mark()},
+            env={**os.environ, **supervisor_mark()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -97,8 +98,9 @@ class Valkey:
         self.stop()
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no reason given"]
         raise StartError(
-            f"Valkey did not start: {lines[-1]}. Its log is {self.log}. Start a Redis or Valkey server of your own "
-            "and name it, for example REDIS_URL=redis://127.0.0.1:6379/0 make run, if it can't run here."
+            f"Valkey did not start: {lines[-1]}. Its log is {self.log}. Start a Redis or Valkey server of "
+            "your own and name it, for example REDIS_URL=redis://127.0.0.1:6379/0 make run, if it can't run "
+            "here."
         )
 
     def _answers(self) -> bool:

@@ -1,4 +1,4 @@
-"""The supervisor with both servers and two stand-ins for web and worker; run as `python -m tests.embedded.stub_stack`.
+"""The supervisor with both servers and two stand-ins for web and worker, for test_supervisor.py.
 
 The stand-in for web answers /healthz and has a worker process that shares its port, as granian does.
 """
@@ -33,8 +33,13 @@ def serve() -> None:
     server = HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Healthz)
     worker = os.fork()
     if worker:
-        signal.signal(signal.SIGTERM, lambda number, frame: (os.kill(worker, signal.SIGKILL), os._exit(0)))
+        signal.signal(signal.SIGTERM, lambda number, frame: end_with(worker))
     server.serve_forever()
+
+
+def end_with(worker: int) -> None:
+    os.kill(worker, signal.SIGKILL)
+    os._exit(0)
 
 
 def work() -> None:

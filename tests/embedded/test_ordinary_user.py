@@ -27,7 +27,7 @@ def as_nobody() -> list[str]:
     words = [setpriv, "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
     probe = [*words, sys.executable, "-c", "import billingos.embedded.stack"]
     if subprocess.run(probe, cwd="/", env={"PYTHONPATH": str(BASE_DIR)}, check=False).returncode:  # noqa: S603
-        pytest.skip(f"`nobody` can't read {BASE_DIR} or run {sys.executable}: the checkout or Python is private to root")
+        pytest.skip(f"`nobody` can't read {BASE_DIR} or run {sys.executable}: one of them is private to root")
     return words
 
 

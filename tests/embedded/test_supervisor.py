@@ -86,9 +86,7 @@ def test_web_comes_back_after_kill_although_its_worker_held_the_port(stack: Stub
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_signal_ends_everything_within_five_seconds(
-    stubborn_stack: StubStack, number: signal.Signals
-) -> None:
+def test_a_stop_signal_ends_everything_within_five_seconds(stubborn_stack: StubStack, number: signal.Signals) -> None:
     stack = stubborn_stack
     assert stack.stop(number) < 5
     assert stack.supervisor.returncode == 0

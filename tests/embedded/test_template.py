@@ -61,7 +61,7 @@ def schema(cluster: Cluster, database: str) -> list[str]:
 
 
 def without_spelling(line: str) -> str:
-    """PostgreSQL spells a list of constants with other brackets and casts once it has read its own spelling."""
+    """PostgreSQL spells a list of constants with other brackets once it has read its own spelling."""
     return line.replace("::text[]", "").replace("::text", "").replace("(", "").replace(")", "")
 
 

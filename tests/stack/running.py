@@ -1,4 +1,4 @@
-"""A whole stack of a test's own: `python -m billingos.embedded run` in a state folder and on a port of its own."""
+"""A stack of a test's own: `python -m billingos.embedded run` on a folder and a port of its own."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -44,7 +44,7 @@ class RunningStack:
         return self._process
 
     def start(self, timeout_seconds: float = 180) -> float:
-        """Start and wait until it answers and its demo, if there is one, is ready. Returns the seconds it took."""
+        """Start and wait until it answers and its demo, if any, is ready. Returns the seconds it took."""
         began = time.monotonic()
         self.spawn()
         self.wait_until(self.is_ready, timeout_seconds)
@@ -108,7 +108,7 @@ class RunningStack:
         return time.monotonic() - began
 
     def members(self) -> list[psutil.Process]:
-        """Every living process of this stack, its PostgreSQL included, found without asking the supervisor."""
+        """Every living process of this stack, PostgreSQL included, found without asking the supervisor."""
         return [process for process in psutil.process_iter() if self._is_member(process)]
 
     def _is_member(self, process: psutil.Process) -> bool:
@@ -121,7 +121,7 @@ class RunningStack:
         except (psutil.Error, OSError):
             return False
 
-    def __enter__(self) -> "RunningStack":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
