@@ -108,9 +108,7 @@ def endpoints() -> set[tuple[str, str]]:
 
 
 def test_api_page_has_every_endpoint_and_no_other() -> None:
-    documented = re.findall(
-        r"^### `(GET|POST|PUT|PATCH|DELETE) (/api/\S+)`$", page("docs/api.md"), flags=re.MULTILINE
-    )
+    documented = re.findall(r"^### `(GET|POST|PUT|PATCH|DELETE) (/api/\S+)`$", page("docs/api.md"), flags=re.MULTILINE)
     assert len(documented) == len(set(documented))
     assert set(documented) == endpoints()
 
@@ -125,12 +123,7 @@ def error_codes() -> set[str]:
     for path, module in modules():
         for node in ast.walk(module):
             if isinstance(node, ast.Call):
-                found |= {
-                    text
-                    for keyword in node.keywords
-                    if keyword.arg == "code"
-                    for text in texts(keyword.value)
-                }
+                found |= {text for keyword in node.keywords if keyword.arg == "code" for text in texts(keyword.value)}
             elif isinstance(node, ast.ClassDef):
                 found |= {text for inner in node.body if is_code(inner) for text in texts(inner)}
             elif isinstance(node, ast.Constant) and path.name == "errors.py":
@@ -144,9 +137,7 @@ def texts(node: ast.AST) -> set[str]:
 
 
 def is_code(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and any(
-        isinstance(to, ast.Name) and to.id == "code" for to in node.targets
-    )
+    return isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == "code" for to in node.targets)
 
 
 def test_api_page_has_every_error_code_and_no_other() -> None:
