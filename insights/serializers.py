@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from rest_framework import serializers
@@ -7,6 +7,7 @@ from billingos.api.serializers import CurrencyField, ListQuery, QuerySerializer,
 from insights.models import Insight
 
 MAX_DAYS = 1100  # three years by the day
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class InsightSerializer(serializers.ModelSerializer[Insight]):
@@ -30,13 +31,23 @@ class InsightQuery(ListQuery):
     customer_id = TextField(required=False, max_length=255)
 
 
+class DayField(serializers.DateField):
+    """A day on which there can have been a subscription."""
+
+    def to_internal_value(self, value: Any) -> date:
+        day = super().to_internal_value(value)
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise serializers.ValidationError(f"Between the years {FIRST_YEAR} and {LAST_YEAR}.")
+        return day
+
+
 class MrrQuery(QuerySerializer):
     currency = CurrencyField(required=False, help_text="Default: the merchant's.")
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
-        fields["from"] = serializers.DateField(required=False, help_text="First day; default: 30 days before `to`.")
-        fields["to"] = serializers.DateField(required=False, help_text="Last day; default: today (UTC).")
+        fields["from"] = DayField(required=False, help_text="First day; default: 30 days before `to`.")
+        fields["to"] = DayField(required=False, help_text="Last day; default: today (UTC).")
         return fields
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

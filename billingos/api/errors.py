@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from billingos.common.errors import BillingError, Forbidden, InvalidRequest, NotFound, Unavailable
+from billingos.common.errors import BillingError, BodyTooLarge, Forbidden, InvalidRequest, NotFound, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -64,9 +64,7 @@ def as_billing_error(raised: Exception) -> BillingError | None:
         case PermissionDenied():
             return Forbidden("Not allowed.")
         case RequestDataTooBig():
-            refused = InvalidRequest("The body is larger than 5 MB.", code="body_too_large")
-            refused.status = 413
-            return refused
+            return BodyTooLarge("The body is larger than 5 MB.")
         case OperationalError() | InterfaceError():
             log.error("database_unavailable", error=str(raised).splitlines()[0])
             return Unavailable("The database does not answer. Try again shortly.", retry_after=2)

@@ -49,7 +49,7 @@ def idempotent(method: Method[P]) -> Method[P]:
 
 
 def idempotent_here(method: Method[P]) -> Method[P]:
-    """For a `post` that writes to PostgreSQL alone: what it writes and the answer are committed together, or neither."""
+    """For a `post` that writes to PostgreSQL alone: what it writes and its answer are committed together."""
     return _idempotent(method, around=lambda merchant: scope(merchant.id))
 
 

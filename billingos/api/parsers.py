@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any, NoReturn
 
+from django.conf import settings
 from rest_framework.parsers import BaseParser
 
-from billingos.common.errors import InvalidRequest
+from billingos.common.errors import BodyTooLarge, InvalidRequest
 
 MAX_DEPTH = 20
 MAX_DIGITS = 30
@@ -18,9 +19,12 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        content = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        if len(content) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise BodyTooLarge("The body is larger than 5 MB.")
         try:
             parsed = json.loads(
-                stream.read(),
+                content,
                 object_pairs_hook=_object,
                 parse_constant=_constant,
                 parse_int=_integer,

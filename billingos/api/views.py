@@ -26,6 +26,11 @@ class MerchantView(APIView):
 
     area: ClassVar[str]
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if any("\x00" in str(value) for value in kwargs.values()):  # nothing that PostgreSQL holds has such a name
+            raise NotFound("No such object.", param="id")
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         found: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
         rate = getattr(request, "rate_limit", None)

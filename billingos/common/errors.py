@@ -26,6 +26,11 @@ class InvalidRequest(BillingError):
     """The request itself is wrong; the same request will fail again."""
 
 
+class BodyTooLarge(BillingError):
+    status = 413
+    code = "body_too_large"
+
+
 class Unauthenticated(BillingError):
     status = 401
     code = "authentication_required"

@@ -25,6 +25,15 @@ VALUES (%(id)s, (SELECT id FROM merchants WHERE CASE WHEN %(account)s::text IS N
 ON CONFLICT (livemode, account, stripe_event_id) DO NOTHING
 """
 
+SHAPE: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "type": (str,),
+    "created": (int,),
+    "livemode": (bool,),
+    "data": (dict,),
+    "account": (str, type(None)),
+}
+
 
 def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, Any]:
     """The event that `body` is, if any of `secrets` (several while one rotates) has signed it.
@@ -38,17 +47,28 @@ def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, A
             code="invalid_signature",
         )
     try:
-        event = json.loads(body)
+        event = _storable(json.loads(body))
+        json.dumps(event, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.", code="invalid_json") from error
     _refuse_what_is_no_event(event)
     return dict(event)
 
 
+def _storable(value: Any) -> Any:
+    """The same without what PostgreSQL's jsonb cannot hold: NUL characters and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(inner) for inner in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(inner) for key, inner in value.items()}
+    return value
+
+
 def _refuse_what_is_no_event(event: Any) -> None:
-    shape = {"id": str, "type": str, "created": int, "livemode": bool, "data": dict}
-    for name, kind in shape.items():
-        if not isinstance(event, dict) or not isinstance(event.get(name), kind):
+    for name, kind in SHAPE.items():
+        if not isinstance(event, dict) or type(event.get(name)) not in kind:
             raise InvalidRequest("This is not a Stripe event.", param=name)
     if not isinstance(event["data"].get("object"), dict):
         raise InvalidRequest("This is not a Stripe event.", param="data[object]")
@@ -76,7 +96,7 @@ def store(event: dict[str, Any]) -> bool:
                 "object_id": str(found.get("id") or ""),
                 "customer": str(found.get("id", "")) if is_customer else reference(found.get("customer")),
                 "created": from_stripe(event["created"]),
-                "payload": json.dumps(event).replace("\\u0000", ""),  # PostgreSQL's jsonb cannot hold NUL
+                "payload": json.dumps(event),
                 "status": "ignored" if other_mode else "pending",
                 "reason": "other mode" if other_mode else "",
                 "now": timezone.now(),

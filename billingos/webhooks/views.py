@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from billingos.api.errors import json_error
-from billingos.common.errors import BillingError, InvalidRequest, Unavailable
+from billingos.common.errors import BillingError, BodyTooLarge, Unavailable
 from billingos.webhooks.intake import store, verified
 from billingos.webhooks.wakeup import wake_drainer
 
@@ -20,7 +20,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """200 once the event is stored, also when it was before; 400 for a bad signature; 503 asks Stripe to come again."""
     try:
         if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
-            raise InvalidRequest("The body is too large.", code="body_too_large")
+            raise BodyTooLarge("The body is too large.")
         event = verified(request.body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS)
         fresh = store(event)
     except BillingError as error:
