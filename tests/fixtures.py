@@ -4,7 +4,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import stripe
@@ -17,6 +17,9 @@ from billingos.stripe_gateway.client import client as gateway_client
 from billingos.webhooks.drainer import drain
 from stripe_simulator import Simulator
 from tests.factories import MerchantFactory
+
+if TYPE_CHECKING:
+    from tests.scenes import Scene
 
 SECRET = "whsec_test"
 KEY = "sk_test_simulator"
@@ -163,3 +166,10 @@ class Api:
 @pytest.fixture
 def api(merchant: Merchant) -> Api:
     return Api(merchant)
+
+
+@pytest.fixture
+def scene(api: Api, stripe_client: stripe.StripeClient, deliveries: Deliveries) -> "Scene":
+    from tests.scenes import paying_customer  # the scenes are built with this module's callers
+
+    return paying_customer(api, stripe_client, deliveries)

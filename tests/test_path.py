@@ -1,69 +1,79 @@
 """The one path through the whole: product, customer, subscription; webhooks; entitlement; cancellation."""
 
-from typing import Any
-
-import stripe
-
-from billingos.merchants.models import Merchant
-from tests.fixtures import Api, Deliveries
+from tests.scenes import Scene
 
 
-def build_catalog(api: Api) -> dict[str, Any]:
-    api.made("/meters", {"key": "api_calls", "name": "API calls", "aggregation": "sum"})
-    api.made("/features", {"lookup_key": "sso", "name": "Single sign-on"})
-    api.made("/features", {"lookup_key": "api_calls", "name": "API calls", "type": "limit", "meter": "api_calls"})
-    product = api.made(
-        "/products",
-        {"name": "Pro", "features": [{"feature": "sso"}, {"feature": "api_calls", "limit": 1000}]},
-    )
-    price = api.made("/prices", {"product": product["id"], "currency": "usd", "unit_amount": 4900, "interval": "month"})
-    return {"product": product, "price": price}
+def test_from_product_to_access_and_back(scene: Scene) -> None:
+    api, subscription, customer = scene.api, scene.subscription, scene.customer
+    assert (subscription["status"], subscription["mrr"]) == ("active", 4900)
+    in_stripe = scene.stripe_client.v1.subscriptions.retrieve(subscription["stripe_id"], None, scene.account)
+    assert in_stripe.status == "active"
 
-
-def test_from_product_to_access_and_back(
-    api: Api, merchant: Merchant, stripe_client: stripe.StripeClient, deliveries: Deliveries
-) -> None:
-    options: Any = {"stripe_account": merchant.stripe_account_id}
-    start = 1767225600  # 2026-01-01
-    clock = stripe_client.v1.test_helpers.test_clocks.create({"frozen_time": start}, options)
-    price = build_catalog(api)["price"]
-    customer = api.made(
-        "/customers",
-        {
-            "external_id": "ada",
-            "email": "ada@example.com",
-            "payment_method": "pm_card_visa",
-            "test_clock": clock.id,
-        },
-    )
-    subscription = api.made("/subscriptions", {"customer_id": "ada", "items": [{"price": price["id"]}]})
-    assert subscription["status"] == "active"
-    assert subscription["mrr"] == 4900
-    assert stripe_client.v1.subscriptions.retrieve(subscription["stripe_id"], None, options).status == "active"
-
-    deliveries.flush()
     events = api.found("/webhooks/events", object_id=subscription["stripe_id"])["data"]
     assert {event["status"] for event in events} == {"processed"}
     assert "customer.subscription.created" in {event["type"] for event in events}
 
-    check = api.found("/entitlements/check", customer_id="ada", feature="sso")
-    assert check["allowed"] is True
-    assert (
-        api.made("/usage/track", {"customer_id": "ada", "meter": "api_calls", "event_id": "e1", "value": 400})["status"]
-        == "accepted"
-    )
+    assert scene.allowed("sso") is True
+    usage = {"customer_id": customer["external_id"], "meter": "api_calls", "event_id": "e1", "value": 400}
+    assert api.made("/usage/track", usage)["status"] == "accepted"
     calls = api.found("/entitlements/check", customer_id=customer["id"], feature="api_calls")
     assert (calls["allowed"], calls["limit"], calls["used"], calls["remaining"]) == (True, 1000, 400, 600)
+    assert calls["resets_at"] == "2026-02-01T00:00:00Z"
 
     canceled = api.made(f"/subscriptions/{subscription['id']}/cancel", {"at_period_end": True})
     assert canceled["cancel_at_period_end"] is True
-    deliveries.flush()
-    assert api.found("/entitlements/check", customer_id="ada", feature="sso")["allowed"] is True
+    scene.deliveries.flush()
+    assert scene.allowed("sso") is True
 
-    stripe_client.v1.test_helpers.test_clocks.advance(clock.id, {"frozen_time": start + 40 * 86400}, options)
-    deliveries.flush()
-    assert api.found("/entitlements/check", customer_id="ada", feature="sso")["allowed"] is False
-    assert api.found(f"/subscriptions/{subscription['id']}")["status"] == "canceled"
-    mrr = api.found("/analytics/mrr", **{"from": "2026-01-01", "to": "2026-02-10"})["data"]
-    assert mrr[0] == {"date": "2026-01-01", "mrr": 4900, "customers": 1}
-    assert mrr[-1] == {"date": "2026-02-10", "mrr": 0, "customers": 0}
+    scene.advance(days=40)
+    assert scene.allowed("sso") is False
+    assert scene.allowed("api_calls") is False
+    ended = api.found(f"/subscriptions/{subscription['id']}")
+    assert (ended["status"], ended["ended_at"], ended["mrr"]) == ("canceled", "2026-02-01T00:00:00Z", 0)
+
+
+def test_mrr_is_what_held_at_the_end_of_each_day(scene: Scene) -> None:
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+    scene.advance(days=40)
+    days = scene.api.found("/analytics/mrr", **{"from": "2025-12-31", "to": "2026-02-02"})
+    assert days["currency"] == "usd"
+    by_date = {day["date"]: (day["mrr"], day["customers"]) for day in days["data"]}
+    assert by_date["2025-12-31"] == (0, 0)
+    assert by_date["2026-01-01"] == (4900, 1)
+    assert by_date["2026-01-31"] == (4900, 1)
+    assert by_date["2026-02-01"] == (0, 0)
+
+
+def test_an_insight_comes_and_goes_with_its_reason(scene: Scene) -> None:
+    assert scene.api.found("/insights")["data"] == []
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+    (insight,) = scene.api.found("/insights", status="open")["data"]
+    assert (insight["kind"], insight["customer"]) == ("cancellation_pending", scene.customer["id"])
+    assert insight["evidence"]["mrr"] == 4900
+    scene.advance(days=40)
+    assert scene.api.found("/insights", status="open")["data"] == []
+    assert scene.api.found("/insights", status="resolved")["data"][0]["id"] == insight["id"]
+
+
+def test_canceled_at_once_ends_access_at_once(scene: Scene) -> None:
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": False})
+    assert scene.allowed("sso") is False
+    again = scene.api.post(f"/subscriptions/{scene.subscription['id']}/cancel", {})
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "subscription_ended")
+
+
+def test_a_failed_renewal_keeps_access_while_it_is_retried(scene: Scene) -> None:
+    method = scene.stripe_client.v1.payment_methods.attach(
+        "pm_card_chargeCustomerFail", {"customer": scene.customer["stripe_id"]}, scene.account
+    )
+    scene.stripe_client.v1.customers.update(
+        scene.customer["stripe_id"], {"invoice_settings": {"default_payment_method": method.id}}, scene.account
+    )
+    scene.advance(days=32)
+    assert scene.api.found(f"/subscriptions/{scene.subscription['id']}")["status"] == "past_due"
+    assert scene.allowed("sso") is True
+    kinds = {insight["kind"] for insight in scene.api.found("/insights", status="open")["data"]}
+    assert kinds == {"payment_failed"}
+    scene.advance(days=30)
+    assert scene.api.found(f"/subscriptions/{scene.subscription['id']}")["status"] == "canceled"
+    assert scene.allowed("sso") is False

@@ -3,7 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billingos.api.idempotency import idempotent
+from billingos.api.idempotency import idempotent_here
 from billingos.api.schema import page_of, reads, writes
 from billingos.api.serializers import ListQuery, valid_body
 from billingos.api.views import MerchantView, list_query, list_response, merchant_of
@@ -19,7 +19,7 @@ class MetersView(MerchantView):
         return list_response(request, selectors.meters(merchant_of(request).id), MeterSerializer, list_query(request))
 
     @writes("Create a meter", CreateMeter, MeterSerializer)
-    @idempotent
+    @idempotent_here
     def post(self, request: Request) -> Response:
         fields = valid_body(CreateMeter, request.data)
         meter = services.create_meter(merchant=merchant_of(request), **fields)

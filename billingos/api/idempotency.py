@@ -4,14 +4,15 @@ Same key and same body: the stored answer. Another body: 409. Still under way: 4
 stored, so that a later try can succeed. Keys live for 24 hours, per merchant.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,12 +21,13 @@ from billingos.api.authentication import merchant_of
 from billingos.api.errors import as_billing_error, error_body
 from billingos.api.models import IdempotencyRecord
 from billingos.common.errors import BillingError, Conflict, InvalidRequest
+from billingos.common.locks import held
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 
 P = ParamSpec("P")
+Method = Callable[Concatenate[Any, Request, P], Response]
 LIFE = timedelta(hours=24)
-LOCK = timedelta(seconds=60)  # a request that is still under way after this long has died
 SHAPE = re.compile(r"[\x21-\x7e]{1,255}")
 NOT_STORED = {401, 429}
 
@@ -38,27 +40,45 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def idempotent(
-    method: Callable[Concatenate[Any, Request, P], Response],
-) -> Callable[Concatenate[Any, Request, P], Response]:
-    """For the `post` of a view: gives the same answer to the same key."""
+def idempotent(method: Method[P]) -> Method[P]:
+    """For the `post` of a view that writes to Stripe first: gives the same answer to the same key.
 
+    If the process dies before the answer is kept, the write intents know what was done (`stripe_gateway.intents`).
+    """
+    return _idempotent(method, around=lambda merchant: contextlib.nullcontext())
+
+
+def idempotent_here(method: Method[P]) -> Method[P]:
+    """For a `post` that writes to PostgreSQL alone: what it writes and the answer are committed together, or neither."""
+    return _idempotent(method, around=lambda merchant: scope(merchant.id))
+
+
+def _idempotent(method: Method[P], around: Callable[[Merchant], AbstractContextManager[None]]) -> Method[P]:
     @wraps(method)
     def wrapped(view: Any, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Response:
         key = idempotency_key(request)
         if key is None:
             return method(view, request, *args, **kwargs)
         merchant = merchant_of(request)
-        record = _claim(merchant, key, _fingerprint(request))
-        if record.status is not None:
-            return Response(record.body, status=record.status, headers={"Idempotent-Replayed": "true"})
-        try:
-            response = method(view, request, *args, **kwargs)
-        except Exception as raised:
-            _remember_refusal(merchant, record, raised, request)
-            raise
-        _remember(merchant, record, response.status_code, response.data)
-        return response
+        with held(f"idempotency/{merchant.id}/{key}") as mine:
+            if not mine:
+                raise Conflict(
+                    "A request with this Idempotency-Key is still under way.",
+                    param="Idempotency-Key",
+                    code="idempotency_in_flight",
+                    retry_after=1,
+                )
+            record = _record(merchant, key, _fingerprint(request))
+            if record.status is not None:
+                return Response(record.body, status=record.status, headers={"Idempotent-Replayed": "true"})
+            try:
+                with around(merchant):
+                    response = method(view, request, *args, **kwargs)
+                    _remember(merchant, record, response.status_code, response.data)
+            except Exception as raised:
+                _remember_refusal(merchant, record, raised, request)
+                raise
+            return response
 
     return wrapped
 
@@ -69,57 +89,30 @@ def _fingerprint(request: Request) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _claim(merchant: Merchant, key: str, fingerprint: str) -> IdempotencyRecord:
-    """The finished record to replay, or one that is ours to finish. Raises Conflict."""
-    now = timezone.now()
+def _record(merchant: Merchant, key: str, fingerprint: str) -> IdempotencyRecord:
+    """The key's record: finished, to be replayed, or ours to finish (new, or left by a request that failed or died)."""
     with scope(merchant.id):
         records = IdempotencyRecord.objects.for_merchant(merchant.id)
-        records.filter(key=key, created_at__lt=now - LIFE).delete()
-        try:
-            with transaction.atomic():
-                return IdempotencyRecord.objects.create(
-                    merchant=merchant, key=key, fingerprint=fingerprint, locked_until=now + LOCK
-                )
-        except IntegrityError:
-            record = records.select_for_update().get(key=key)
-        if record.fingerprint != fingerprint:
-            raise Conflict(
-                "This Idempotency-Key was used with another request.",
-                param="Idempotency-Key",
-                code="idempotency_key_reused",
-            )
-        if record.status is None:
-            if record.locked_until > now:
-                raise Conflict(
-                    "A request with this Idempotency-Key is still under way.",
-                    param="Idempotency-Key",
-                    code="idempotency_in_flight",
-                    retry_after=1,
-                )
-            record.locked_until = now + LOCK
-            record.save(update_fields=["locked_until"])
-        return record
+        records.filter(key=key, created_at__lt=timezone.now() - LIFE).delete()
+        record, _ = records.get_or_create(merchant=merchant, key=key, defaults={"fingerprint": fingerprint})
+    if record.fingerprint != fingerprint:
+        raise Conflict(
+            "This Idempotency-Key was used with another request.",
+            param="Idempotency-Key",
+            code="idempotency_key_reused",
+        )
+    return record
 
 
 def _remember_refusal(merchant: Merchant, record: IdempotencyRecord, raised: Exception, request: Request) -> None:
     error = as_billing_error(raised)
     if isinstance(error, BillingError) and error.status < 500 and error.status not in NOT_STORED:
-        if error.code == "idempotency_in_flight":
-            return
         _remember(merchant, record, error.status, error_body(error, getattr(request, "request_id", "")))
-        return
-    _release(merchant, record)
 
 
 def _remember(merchant: Merchant, record: IdempotencyRecord, status: int, body: Any) -> None:
     with scope(merchant.id):
         IdempotencyRecord.objects.for_merchant(merchant.id).filter(id=record.id).update(status=status, body=body)
-
-
-def _release(merchant: Merchant, record: IdempotencyRecord) -> None:
-    """The request failed for a reason that may pass: the next one with this key may begin at once."""
-    with scope(merchant.id):
-        IdempotencyRecord.objects.for_merchant(merchant.id).filter(id=record.id).update(locked_until=timezone.now())
 
 
 def forget_old_records() -> int:

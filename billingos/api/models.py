@@ -6,11 +6,10 @@ from billingos.common.models import MerchantOwned
 
 
 class IdempotencyRecord(MerchantOwned):
-    """The first request made with a key, and its answer. `status` is null while the request is under way."""
+    """The first request made with a key, and its answer. `status` is null until there is one to keep."""
 
     key = models.TextField()
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
-    locked_until = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     body = models.JSONField(null=True)
 

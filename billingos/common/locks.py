@@ -1,9 +1,10 @@
-"""Advisory locks of a transaction, for what has no row to lock yet."""
+"""Advisory locks, for what has no row to lock yet: of a transaction, and of a process."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 
 def lock_key(account: str | None, stripe_object: dict[str, Any]) -> str:
@@ -20,3 +21,26 @@ def lock(keys: Iterable[str]) -> None:
     with connection.cursor() as cursor:
         for key in sorted(set(keys)):
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+
+
+@contextlib.contextmanager
+def held(name: str) -> Iterator[bool]:
+    """Holds `name` for this process, across transactions; yields False if another process is holding it.
+
+    The lock belongs to the database session: if the process is killed it is free at once, without a lease to wait for.
+    (A connection pooler must therefore pool sessions, not transactions.)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 1))", (name,))
+        row = cursor.fetchone()
+    mine = bool(row and row[0])
+    try:
+        yield mine
+    finally:
+        if mine:
+            _let_go(name)
+
+
+def _let_go(name: str) -> None:
+    with contextlib.suppress(DatabaseError), connection.cursor() as cursor:  # a lost session has let go by itself
+        cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 1))", (name,))

@@ -83,6 +83,8 @@ def translate(error: stripe.StripeError) -> BillingError:
             return PaymentRequired(message, code=error.code or "card_declined", param=param)
         case stripe.IdempotencyError():
             return Conflict(message, code="idempotency_error")
+        case stripe.StripeError(code="idempotency_key_in_use"):
+            return StripeUnavailable("Stripe is still working on this request. Try again shortly.", retry_after=2)
         case stripe.RateLimitError():
             return StripeUnavailable("Stripe asks us to slow down. Try again shortly.", retry_after=2)
         case stripe.AuthenticationError() | stripe.PermissionError():

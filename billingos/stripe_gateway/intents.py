@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from billingos.common.errors import BillingError, Conflict, StripeUnavailable
 from billingos.common.ids import uuid7
+from billingos.common.locks import held
 from billingos.common.registries import mirrored_model
 from billingos.common.tenancy import platform_scope, scope
 from billingos.stripe_gateway.client import options_for, refuse_inside_transaction
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=90)  # longer than Stripe's time-out with its retry
+LEASE = timedelta(seconds=90)  # before the sweep looks at it; longer than Stripe's time-out with its retry
 KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
 Status = WriteIntent.Status
 
@@ -48,21 +49,29 @@ def execute(
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
-    intents, resumed = _begin(merchant, calls, key, claim, check)
-    return [_carry_out(merchant, intent, resumed=resumed) for intent in intents]
+    group = uuid7()
+    with held(_lock_name(merchant, key or str(group))) as mine:
+        if not mine:
+            raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
+        intents, resumed = _begin(merchant, calls, key, group, claim, check)
+        return [_carry_out(merchant, intent, resumed=resumed) for intent in intents]
+
+
+def _lock_name(merchant: "Merchant", key: str) -> str:
+    return f"intent/{merchant.id}/{key}"
 
 
 def _begin(
     merchant: "Merchant",
     calls: Sequence[Call],
     key: str | None,
+    group: UUID,
     claim: str | None,
     check: Callable[[], None] | None,
 ) -> tuple[list[WriteIntent], bool]:
     with scope(merchant.id):
         if known := _known(merchant, key):
             return _take_over(known), True
-        group = uuid7()
         intents = [_intent(merchant, group, step, call, key) for step, call in enumerate(calls)]
         intents[0].claim = claim
         try:
@@ -104,16 +113,13 @@ def _intent(merchant: "Merchant", group: UUID, step: int, call: Call, key: str |
 
 
 def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
-    """Leases intents that another process began; after a definite failure the next attempt has a new key."""
-    now = timezone.now()
-    if any(intent.status == Status.PENDING and intent.lease_until and intent.lease_until > now for intent in intents):
-        raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
+    """Makes intents that another process began ours; after a definite failure the next attempt has a new key."""
     for intent in intents:
         if intent.status == Status.FAILED:
             intent.attempt += 1
         if intent.status != Status.SUCCEEDED:
             intent.status = Status.PENDING
-            intent.lease_until = now + LEASE
+            intent.lease_until = timezone.now() + LEASE
             intent.save(update_fields=["attempt", "status", "lease_until"])
     return intents
 
@@ -192,13 +198,18 @@ def abandoned(limit: int = 100) -> list[tuple[UUID, UUID]]:
         return list(rows.order_by("lease_until").values_list("merchant_id", "group").distinct()[:limit])
 
 
-def resume(*, merchant: "Merchant", group: UUID) -> None:
-    """Finishes a request that its process left half-done. Raises a BillingError if Stripe refuses it."""
+def resume(*, merchant: "Merchant", group: UUID) -> bool:
+    """Finishes a request that its process left half-done; False if a process is at it after all. Raises a BillingError
+    if Stripe refuses it."""
     with scope(merchant.id):
-        intents = list(
-            WriteIntent.objects.for_merchant(merchant.id).filter(group=group).select_for_update().order_by("step")
-        )
-        _take_over(intents)
-    for intent in intents:
-        _carry_out(merchant, intent, resumed=True)
+        rows = WriteIntent.objects.for_merchant(merchant.id).filter(group=group)
+        key = rows.values_list("idempotency_key", flat=True).first()
+    with held(_lock_name(merchant, key or str(group))) as mine:
+        if not mine:
+            return False
+        with scope(merchant.id):
+            intents = _take_over(list(rows.select_for_update().order_by("step")))
+        for intent in intents:
+            _carry_out(merchant, intent, resumed=True)
     log.info("intent_resumed", merchant=str(merchant.id), group=str(group))
+    return True

@@ -20,7 +20,8 @@ INSERT INTO webhook_events (id, merchant_id, livemode, account, stripe_event_id,
     object_id, customer_stripe_id, created, payload, status, reason, attempts, next_attempt_at, received_at)
 VALUES (%(id)s, (SELECT id FROM merchants WHERE CASE WHEN %(account)s::text IS NULL THEN is_platform_account
     ELSE stripe_account_id = %(account)s END), %(livemode)s, %(account)s, %(stripe_event_id)s, %(type)s,
-    %(api_version)s, %(object_type)s, %(object_id)s, %(customer)s, %(created)s, %(payload)s, %(status)s, %(reason)s, 0, %(now)s, %(now)s)
+    %(api_version)s, %(object_type)s, %(object_id)s, %(customer)s, %(created)s,
+    %(payload)s, %(status)s, %(reason)s, 0, %(now)s, %(now)s)
 ON CONFLICT (livemode, account, stripe_event_id) DO NOTHING
 """
 

@@ -1,0 +1,222 @@
+"""Two walls around each merchant: selectors that filter, and row-level security that answers with nothing."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import DatabaseError, ProgrammingError, connection, connections, transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from billingos.common.errors import TenancyError
+from billingos.common.models import MerchantOwned
+from billingos.common.tenancy import platform_scope, scope
+from billingos.merchants.models import AuditEntry, Merchant
+from customers.models import Customer
+from tests.factories import unique
+from tests.fixtures import Api
+from tests.scenes import Scene
+
+TENANT_TABLES = sorted(
+    model._meta.db_table
+    for model in apps.get_models()
+    if issubclass(model, MerchantOwned) or getattr(model, "row_level_security", False)
+)
+
+
+def merchant_column(table: str) -> str:
+    return "id" if table == "merchants" else "merchant_id"
+
+
+@pytest.fixture
+def app_connection(committed_db: None) -> Iterator[psycopg.Connection[Any]]:
+    """The application's role, without Django and its guard in between."""
+    values = settings.DATABASES["default"]
+    with psycopg.connect(
+        host=values["HOST"],
+        port=values["PORT"],
+        dbname=connection.settings_dict["NAME"],
+        user=values["USER"],
+        password=values["PASSWORD"],
+        autocommit=True,
+    ) as found:
+        yield found
+
+
+def owner_rows(sql: str) -> list[tuple[Any, ...]]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+def test_every_tenant_table_is_known_and_has_its_policies(committed_db: None) -> None:
+    with_column = {
+        row[0]
+        for row in owner_rows(
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'merchant_id' "
+            "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        )
+    }
+    assert with_column | {"merchants"} == set(TENANT_TABLES)
+    policies = set(owner_rows("SELECT tablename, policyname, roles::text FROM pg_policies"))
+    secured = {row[0] for row in owner_rows("SELECT relname FROM pg_class WHERE relrowsecurity")}
+    for table in TENANT_TABLES:
+        assert table in secured, table
+        assert (table, "tenant", "{billingos_app}") in policies, table
+        assert (table, "platform", "{billingos_platform}") in policies, table
+
+
+def test_without_a_scope_the_application_reads_nothing(scene: Scene, app_connection: psycopg.Connection[Any]) -> None:
+    fill_what_the_path_leaves_empty(scene)
+    for table in TENANT_TABLES:
+        assert owner_rows(f"SELECT count(*) > 0 FROM {table}") == [(True,)], f"{table} is empty: this proves nothing"  # noqa: S608
+        assert app_connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table  # type: ignore[arg-type]  # noqa: S608  # names of ours
+
+
+def test_in_a_scope_there_is_one_merchant(scene: Scene, app_connection: psycopg.Connection[Any]) -> None:
+    fill_what_the_path_leaves_empty(scene)
+    merchant_id = scene.api.merchant.id
+    with app_connection.transaction():
+        app_connection.execute("SELECT set_config('billingos.merchant', %s, true)", [str(merchant_id)])
+        for table in TENANT_TABLES:
+            found = app_connection.execute(f"SELECT DISTINCT {merchant_column(table)} FROM {table}").fetchall()  # type: ignore[arg-type]  # noqa: S608  # names of ours
+            assert found == [(merchant_id,)], table
+
+
+def fill_what_the_path_leaves_empty(scene: Scene) -> None:
+    """A row in each table."""
+    usage = {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": unique("e"), "value": 1}
+    scene.api.made("/usage/track", usage)
+    scene.api.made("/customers", {"name": "Kept answer"}, key=unique("key-"))
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+
+
+def test_a_row_of_another_merchant_cannot_be_written(merchant: Merchant, other_merchant: Merchant) -> None:
+    with pytest.raises(ProgrammingError, match="row-level security"), scope(merchant.id):
+        AuditEntry.objects.create(merchant=other_merchant, action="forged")
+
+
+def test_scopes_do_not_nest_across_merchants(merchant: Merchant, other_merchant: Merchant) -> None:
+    with scope(merchant.id):
+        with scope(merchant.id):
+            assert Customer.objects.count() == 0
+        with pytest.raises(TenancyError), scope(other_merchant.id):
+            pass
+        with pytest.raises(TenancyError), platform_scope():
+            pass
+
+
+def test_a_scope_does_not_leak_into_the_transaction_around_it(scene: Scene) -> None:
+    def left_behind() -> tuple[str, str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(current_setting('billingos.merchant', true), ''), current_user::text")
+            setting, role = cursor.fetchone() or ("", "")
+        return setting, role
+
+    nothing = ("", "billingos_app")
+
+    with transaction.atomic():
+        with scope(scene.api.merchant.id):
+            assert Customer.objects.count() == 1
+        assert left_behind() == nothing
+        with platform_scope():
+            assert Customer.objects.filter(merchant=scene.api.merchant).count() == 1
+        assert left_behind() == nothing
+        with pytest.raises(ZeroDivisionError), scope(scene.api.merchant.id):
+            raise ZeroDivisionError
+        assert left_behind() == nothing
+
+
+def test_a_query_outside_of_any_scope_raises(merchant: Merchant) -> None:
+    with pytest.raises(TenancyError):
+        Customer.objects.for_merchant(merchant.id).exists()
+
+
+def test_the_audit_log_only_grows(merchant: Merchant) -> None:
+    for statement in ("UPDATE audit_entries SET action = ''", "DELETE FROM audit_entries"):
+        for entered in (scope(merchant.id), platform_scope()):
+            with pytest.raises(DatabaseError, match="permission denied"), entered, connection.cursor() as cursor:
+                cursor.execute(statement)
+
+
+def test_the_raw_mirror_and_the_partitions_are_out_of_reach(
+    scene: Scene, app_connection: psycopg.Connection[Any]
+) -> None:
+    fill_what_the_path_leaves_empty(scene)
+    partitions = [row[0] for row in owner_rows("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")]
+    assert len(partitions) > 16
+    for table in ["djstripe_customer", "djstripe_subscription", "djstripe_apikey", *partitions]:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app_connection.execute(f"SELECT count(*) FROM {table}")  # type: ignore[arg-type]  # noqa: S608  # names of ours
+
+
+# --- Every address, walked as another merchant ----------------------------------------------------------------------
+
+
+def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[str]:
+    for pattern in (resolver or get_resolver()).url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield path
+        elif not path.startswith(("ops/", "accounts/")):
+            yield from addresses(pattern, path)
+
+
+def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Scene, other_merchant: Merchant) -> None:
+    ids = {
+        "customer_id": scene.customer,
+        "product_id": scene.product,
+        "price_id": scene.price,
+        "subscription_id": scene.subscription,
+        "feature_id": scene.api.found("/features")["data"][0],
+    }
+    stranger = Api(other_merchant)
+    walked = 0
+    for path in addresses():
+        if not path.startswith("api/") or "<" not in path:
+            continue
+        name = re.findall(r"<str:(\w+)>", path)[0]
+        for reference in (ids[name]["id"], ids[name]["stripe_id"]):
+            address = "/" + re.sub(r"<[^>]+>", reference, path.removeprefix("api/"))
+            for method in ("GET", "POST"):
+                answer = stranger.request(method, address, {})
+                assert answer.status_code in {404, 405}, f"{method} {address}: {answer.status_code}"
+                assert scene.customer["email"] not in answer.content.decode()
+            mine = scene.api.request("GET", address)
+            assert mine.status_code in {200, 405}, f"{address} is not there for its own merchant"
+            walked += 1
+    assert walked >= 12
+
+
+def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merchant) -> None:
+    stranger = Api(other_merchant)
+    lists = ["customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events"]
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {})
+    for name in lists:
+        assert scene.api.found(f"/{name}")["data"], name
+        assert stranger.found(f"/{name}")["data"] == [], name
+    series = {"from": "2026-01-01", "to": "2026-01-02"}
+    assert scene.api.found("/analytics/mrr", **series)["data"][0]["mrr"] == 4900
+    assert stranger.found("/analytics/mrr", **series)["data"][0]["mrr"] == 0
+
+
+def test_references_to_another_merchants_objects_are_not_found(scene: Scene, other_merchant: Merchant) -> None:
+    stranger = Api(other_merchant)
+    mine = stranger.made("/customers", {"external_id": "mine", "name": "Mine"})
+    attempts: list[tuple[str, dict[str, Any], str]] = [
+        ("/subscriptions", {"customer_id": scene.customer["id"], "items": [{"price": "x"}]}, "customer_id"),
+        ("/subscriptions", {"customer_id": mine["id"], "items": [{"price": scene.price["id"]}]}, "items[0][price]"),
+        ("/prices", {"product": scene.product["id"], "currency": "usd", "unit_amount": 1}, "product"),
+        ("/products", {"name": "P", "features": [{"feature": "sso"}]}, "features[0][feature]"),
+        ("/features", {"lookup_key": "f", "name": "F", "type": "limit", "meter": "api_calls"}, "meter"),
+        ("/usage/track", {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": "e"}, "customer_id"),
+    ]
+    for path, body, param in attempts:
+        answer = stranger.post(path, body)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (404, param), answer.content
+    for reference in (scene.customer["id"], scene.customer["stripe_id"], scene.customer["external_id"]):
+        check = stranger.get("/entitlements/check", customer_id=reference, feature="sso")
+        assert check.status_code == 404
