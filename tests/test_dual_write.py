@@ -130,22 +130,24 @@ def test_died_before_stripe(api: Api, merchant: Merchant, stripe_client: stripe.
     assert len(in_stripe(merchant, stripe_client)) == 1
 
 
+@pytest.mark.parametrize("on_a_clock", [False, True])
 def test_a_day_later_stripe_is_searched_before_it_is_asked_again(
-    merchant: Merchant, stripe_client: stripe.StripeClient
+    merchant: Merchant, stripe_client: stripe.StripeClient, on_a_clock: bool
 ) -> None:
     """Stripe forgets idempotency keys after a day; the intent's id in the metadata is what remains."""
-    intent = begun(merchant, Call("customers.create", {"name": "Ada"}))
+    params: dict[str, Any] = {"name": "Ada"}
+    if on_a_clock:
+        account: Any = {"stripe_account": merchant.stripe_account_id}
+        clock = stripe_client.v1.test_helpers.test_clocks.create({"frozen_time": 1_767_225_600}, account)
+        params["test_clock"] = clock.id
+    intent = begun(merchant, Call("customers.create", params))
     send(merchant, Call(intent.operation, intent.params), "a key that Stripe has since forgotten")
     with platform_scope():
         WriteIntent.objects.filter(id=intent.id).update(created_at=timezone.now() - timedelta(hours=23, minutes=1))
-    with platform_scope():
-        made = WriteIntent.objects.get(id=intent.id).created_at
-    assert timezone.now() - made > intents.KEY_LIFE
-    account: Any = {"stripe_account": merchant.stripe_account_id}
-    for found in stripe_client.v1.customers.list(None, account).data:
-        assert found.created > made.timestamp()
+    listed = {"test_clock": params["test_clock"]} if on_a_clock else {}
     resume_write_intents()
-    assert len(in_stripe(merchant, stripe_client)) == 1
+    account = {"stripe_account": merchant.stripe_account_id}
+    assert [found.name for found in stripe_client.v1.customers.list(listed, account).data] == ["Ada"]
     assert intents_of(merchant)[0].status == "succeeded"
 
 

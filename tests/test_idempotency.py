@@ -10,9 +10,13 @@ from django.utils import timezone
 
 from billingos.api.idempotency import forget_old_records
 from billingos.api.models import IdempotencyRecord
+from billingos.common.ids import uuid7
 from billingos.common.locks import held
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
+from billingos.stripe_gateway import intents
+from billingos.stripe_gateway.models import WriteIntent
+from billingos.stripe_gateway.operations import Call
 from tests.factories import unique
 from tests.fixtures import Api
 
@@ -110,6 +114,38 @@ def test_a_day_later_the_key_is_free_again(api: Api) -> None:
     assert forget_old_records() >= 1
     with scope(api.merchant.id):
         assert not IdempotencyRecord.objects.filter(key=key).exists()
+
+
+def test_a_day_later_the_key_is_free_again_for_what_goes_to_stripe(api: Api) -> None:
+    key = unique("key-")
+    first = api.made("/customers", {"name": "First"}, key=key)
+    with platform_scope():
+        yesterday = timezone.now() - timedelta(hours=25)
+        IdempotencyRecord.objects.filter(key=key).update(created_at=yesterday)
+        WriteIntent.objects.filter(idempotency_key=key).update(created_at=yesterday)
+    second = api.made("/customers", {"name": "Second"}, key=key)
+    assert second["id"] != first["id"]
+    assert second["name"] == "Second"
+
+
+def test_an_intent_is_finished_only_by_the_same_request(api: Api) -> None:
+    """The answer was never kept, the intent was: another body under its key must not pass for it."""
+    key = unique("key-")
+    api.made("/customers", {"name": "First"}, key=key)
+    with platform_scope():
+        IdempotencyRecord.objects.filter(key=key).delete()
+    other = api.post("/customers", {"name": "Second"}, key=key)
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
+
+
+def test_what_passes_is_not_remembered(api: Api) -> None:
+    key, claim = unique("key-"), unique("x")
+    intents._begin(api.merchant, [Call("customers.create", {})], None, uuid7(), f"customer {claim}", None)
+    body = {"name": "A", "external_id": claim}
+    assert api.post("/customers", body, key=key).json()["error"]["code"] == "in_flight"
+    with platform_scope():
+        WriteIntent.objects.filter(claim=f"customer {claim}").update(status="failed")
+    assert api.post("/customers", body, key=key).status_code == 201
 
 
 def test_usage_is_counted_once_by_its_event_id(api: Api) -> None:

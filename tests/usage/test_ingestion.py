@@ -90,6 +90,16 @@ def test_the_present_is_the_customers_clock(scene: Scene) -> None:
     assert (ahead.status_code, ahead.json()["error"]["code"]) == (400, "timestamp_in_future")
 
 
+def test_numbers_are_kept_as_they_were_written(api: Api) -> None:
+    customer = api.made("/customers", {"external_id": unique("u")})
+    api.made("/meters", {"key": "m", "name": "M", "aggregation": "sum"})
+    raw = '{"customer_id": "%s", "meter": "m", "event_id": "e", "value": 123456789012345.1234567891, "properties": {"a": 0.5}}'
+    assert api.post("/usage/track", raw=(raw % customer["id"]).encode()).status_code == 200
+    with scope(api.merchant.id):
+        assert UsageCounter.objects.for_merchant(api.merchant.id).get().value == Decimal("123456789012345.1234567891")
+        assert MeterEvent.objects.for_merchant(api.merchant.id).get().properties == {"a": 0.5}
+
+
 def test_a_count_counts_events_and_a_sum_their_values(api: Api) -> None:
     customer = api.made("/customers", {"external_id": unique("u")})
     for aggregation in ("count", "sum"):
