@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import connection
 
-
 # Each change holds until the subscription's next one; a day shows what held at its end (UTC).
 SERIES = """
 WITH spans AS (

@@ -144,7 +144,7 @@ def test_a_day_later_stripe_is_searched_before_it_is_asked_again(
     send(merchant, Call(intent.operation, intent.params), "a key that Stripe has since forgotten")
     with platform_scope():
         WriteIntent.objects.filter(id=intent.id).update(created_at=timezone.now() - timedelta(hours=23, minutes=1))
-    listed = {"test_clock": params["test_clock"]} if on_a_clock else {}
+    listed: Any = {"test_clock": params["test_clock"]} if on_a_clock else {}
     resume_write_intents()
     account = {"stripe_account": merchant.stripe_account_id}
     assert [found.name for found in stripe_client.v1.customers.list(listed, account).data] == ["Ada"]
@@ -189,7 +189,7 @@ def test_a_webhook_that_overtakes_our_own_answer_wins(
         stripe_client.v1.customers.update(made.id, {"name": "Newer"}, account)
         deliveries.flush()
 
-    road.meanwhile = staticmethod(rename_and_deliver)  # type: ignore[assignment]  # a class attribute that is called bare
+    road.meanwhile = staticmethod(rename_and_deliver)
     made = api.made("/customers", {"name": "Older"})
     assert made["name"] == "Newer"
     assert api.found(f"/customers/{made['id']}")["name"] == "Newer"

@@ -15,7 +15,10 @@ MAX_DIGITS = 30
 
 
 class StrictJSONParser(BaseParser):
-    """Numbers with a fraction become Decimal. Refuses duplicate keys, NaN and Infinity, numbers beyond all use, NUL characters and deep nesting."""
+    """Numbers with a fraction become Decimal.
+
+    Refuses duplicate keys, NaN and Infinity, numbers beyond all use, NUL characters and deep nesting.
+    """
 
     media_type = "application/json"
 

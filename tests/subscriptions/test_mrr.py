@@ -66,7 +66,7 @@ def test_paused_collection_counts_by_setting() -> None:
     assert subscription_mrr(paused, paused_counts=True) == 1000
 
 
-TIERS = [
+TIERS: list[dict[str, Any]] = [
     {"up_to": 10, "unit_amount": 500, "flat_amount": None},
     {"up_to": 20, "unit_amount": 400, "flat_amount": 1000},
     {"up_to": None, "unit_amount": None, "unit_amount_decimal": "99.5", "flat_amount": None},

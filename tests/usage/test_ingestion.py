@@ -78,7 +78,7 @@ def test_a_late_event_counts_in_its_own_period(scene: Scene) -> None:
     with scope(scene.api.merchant.id):
         rows = UsageCounter.objects.for_merchant(scene.api.merchant.id).order_by("period_start")
         found = [(row.period_start.date().isoformat(), row.period_end.date().isoformat(), row.value) for row in rows]
-    assert found == [("2026-01-01", "2026-02-01", 7), ("2026-02-01", "2026-03-01", 5)]
+    assert found == [("2026-01-01", "2026-02-01", Decimal(7)), ("2026-02-01", "2026-03-01", Decimal(5))]
     check = scene.api.found("/entitlements/check", customer_id=scene.customer["id"], feature="api_calls")
     assert check["used"] == 5
 
@@ -93,8 +93,9 @@ def test_the_present_is_the_customers_clock(scene: Scene) -> None:
 def test_numbers_are_kept_as_they_were_written(api: Api) -> None:
     customer = api.made("/customers", {"external_id": unique("u")})
     api.made("/meters", {"key": "m", "name": "M", "aggregation": "sum"})
-    raw = '{"customer_id": "%s", "meter": "m", "event_id": "e", "value": 123456789012345.1234567891, "properties": {"a": 0.5}}'
-    assert api.post("/usage/track", raw=(raw % customer["id"]).encode()).status_code == 200
+    numbers = '"value": 123456789012345.1234567891, "properties": {"a": 0.5}'
+    raw = f'{{"customer_id": "{customer["id"]}", "meter": "m", "event_id": "e", {numbers}}}'
+    assert api.post("/usage/track", raw=raw.encode()).status_code == 200
     with scope(api.merchant.id):
         assert UsageCounter.objects.for_merchant(api.merchant.id).get().value == Decimal("123456789012345.1234567891")
         assert MeterEvent.objects.for_merchant(api.merchant.id).get().properties == {"a": 0.5}

@@ -1,7 +1,6 @@
 """Draining: whatever the order and the number of copies, rows end as Stripe has them."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,11 +37,10 @@ def row_of(merchant: Merchant, stripe_id: str) -> Customer:
 
 
 @pytest.fixture(autouse=True)
-def empty_inbox(committed_db: None) -> Iterator[None]:
+def empty_inbox(committed_db: None) -> None:
     """What other tests have left waiting is not this test's."""
     with platform_scope():
         WebhookEvent.objects.filter(status="pending").update(status="ignored", reason="another test's")
-    yield
 
 
 def test_an_older_event_never_replaces_a_newer_one(merchant: Merchant) -> None:
