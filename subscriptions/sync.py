@@ -208,12 +208,14 @@ def invoice_subscription_id(invoice: StripeObject) -> str:
 
 @projects("invoice", Invoice)
 def sync_invoice(merchant_id: UUID, invoice: StripeObject, event_at: datetime | None = None) -> Invoice | None:
-    """Stripe invoice → row. A draft that was deleted in Stripe is marked deleted here."""
+    """Stripe invoice → row, if it is a customer's. A draft that was deleted in Stripe is marked deleted here."""
     if invoice.get("deleted"):
         known = Invoice.objects.for_merchant(merchant_id).filter(stripe_id=invoice["id"]).first()
         if known and known.deleted_at is None:
             Invoice.objects.filter(id=known.id).update(deleted_at=timezone.now())
         return known
+    if not invoice["customer"]:
+        return None
     customer = _customer(merchant_id, reference(invoice["customer"]))
     subscription_id = invoice_subscription_id(invoice)
     subscription = Subscription.objects.for_merchant(merchant_id).filter(stripe_id=subscription_id).first()

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from billingos.common.errors import BillingError, MissingReference, Unavailable
@@ -130,7 +130,7 @@ def _apply_all(merchant: Merchant, works: list[Work]) -> None:
             work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}", passing)
         except (OperationalError, InterfaceError):
             raise  # the lease brings them back
-        except (DatabaseError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except Exception as error:  # whatever it is: one event must not keep the rest of its batch from finishing
             log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
             work.outcome = Outcome(Status.PENDING, f"{type(error).__name__}: {error}"[:500])
 

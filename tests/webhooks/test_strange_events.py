@@ -1,0 +1,167 @@
+"""Events that are true but awkward: about what is gone, cut off, unheard of or broken. None may hold up the others."""
+
+from typing import Any
+
+import pytest
+
+from billingos.common.tenancy import platform_scope
+from billingos.merchants.models import Merchant
+from billingos.webhooks.drainer import drain
+from billingos.webhooks.models import WebhookEvent
+from tests.factories import unique
+from tests.fixtures import Api
+from tests.webhooks.events import customer, deliver, event, inbox_row
+
+T = 1_767_225_700
+MONTH = 31 * 86_400
+
+
+def drain_all() -> None:
+    while drain():
+        pass
+
+
+@pytest.fixture(autouse=True)
+def empty_inbox(committed_db: None) -> None:
+    """What other tests have left waiting is not this test's."""
+    with platform_scope():
+        WebhookEvent.objects.filter(status="pending").update(status="ignored", reason="another test's")
+
+
+def product(stripe_id: str, **fields: Any) -> dict[str, Any]:
+    return {"id": stripe_id, "object": "product", "created": T, "name": "P", "active": True, "metadata": {}, **fields}
+
+
+def price(stripe_id: str, product_id: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": stripe_id,
+        "object": "price",
+        "created": T,
+        "product": product_id,
+        "currency": "usd",
+        "unit_amount": 4900,
+        "unit_amount_decimal": "4900",
+        "recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"},
+        "active": True,
+        "metadata": {},
+        **fields,
+    }
+
+
+def subscription(stripe_id: str, customer_id: str, *prices: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A Stripe subscription that is on no clock, with one item for each price."""
+    items = [
+        {
+            "id": f"si_{stripe_id}_{found['id']}",
+            "object": "subscription_item",
+            "price": found,
+            "quantity": 1,
+            "current_period_start": T,
+            "current_period_end": T + MONTH,
+        }
+        for found in prices
+    ]
+    return {
+        "id": stripe_id,
+        "object": "subscription",
+        "created": T,
+        "customer": customer_id,
+        "status": "active",
+        "currency": "usd",
+        "items": {"object": "list", "data": items, "has_more": False},
+        "start_date": T,
+        "billing_cycle_anchor": T,
+        "cancel_at_period_end": False,
+        "metadata": {},
+        **fields,
+    }
+
+
+def invoice(stripe_id: str, customer_id: str | None, **fields: Any) -> dict[str, Any]:
+    amounts = dict.fromkeys(("subtotal", "total", "amount_due", "amount_paid", "amount_remaining"), 4900)
+    return {
+        "id": stripe_id,
+        "object": "invoice",
+        "created": T,
+        "customer": customer_id,
+        "status": "draft",
+        "currency": "usd",
+        "period_start": T,
+        "period_end": T,
+        **amounts,
+        **fields,
+    }
+
+
+class Shop:
+    """A product for 49 dollars a month that includes `sso`, and a customer: told by events alone, unknown to Stripe."""
+
+    def __init__(self, api: Api) -> None:
+        self.api, self.merchant = api, api.merchant
+        api.made("/features", {"lookup_key": "sso", "name": "Single sign-on"})
+        self.product = product(unique("prod_"), metadata={"billingos_features": '{"sso":true}'})
+        self.price = price(unique("price_"), self.product["id"])
+        self.customer = customer(unique("cus_"), name="Told")
+        self.tell("product.created", self.product)
+        self.tell("price.created", self.price)
+        self.tell("customer.created", self.customer)
+
+    def tell(self, type: str, found: dict[str, Any], created: int = T, **data: Any) -> dict[str, Any]:
+        told = event(self.merchant, type, found, created)
+        told["data"] |= data
+        assert deliver(told).status_code == 200
+        drain_all()
+        return told
+
+    def allowed(self) -> bool:
+        check = self.api.found("/entitlements/check", customer_id=self.customer["id"], feature="sso")
+        return bool(check["allowed"])
+
+
+@pytest.fixture
+def shop(api: Api) -> Shop:
+    return Shop(api)
+
+
+# --- Gone ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["subscription", "invoice", "customer"])
+def test_an_object_that_stripe_no_longer_has_holds_up_no_other_event(merchant: Merchant, kind: str) -> None:
+    """On a clock Stripe is asked; the clock and all that was on it are deleted by now."""
+    gone = {
+        "subscription": subscription(unique("sub_"), unique("cus_"), test_clock="clock_gone"),
+        "invoice": invoice(unique("in_"), unique("cus_"), test_clock="clock_gone"),
+        "customer": customer(unique("cus_"), test_clock="clock_gone"),
+    }[kind]
+    type = {"subscription": "customer.subscription.updated", "invoice": "invoice.created"}.get(kind, "customer.updated")
+    about_the_gone = event(merchant, type, gone, T)
+    good = event(merchant, "customer.created", customer(unique("cus_"), name="Good"), T)
+    deliver(about_the_gone)
+    deliver(good)
+    drain_all()
+    assert (inbox_row(about_the_gone).status, inbox_row(good).status) == ("processed", "processed")
+
+
+# --- Cut off, unheard of, broken -------------------------------------------------------------------------------------
+
+
+def test_an_invoice_of_nobody_is_left_out(shop: Shop) -> None:
+    """Stripe's newer accounts can be billed without being customers; we keep rows of customers' invoices only."""
+    told = shop.tell("invoice.created", invoice(unique("in_"), None))
+    assert inbox_row(told).status == "processed"
+
+
+def test_a_number_that_is_none_fails_its_own_event_alone(shop: Shop) -> None:
+    broken = event(
+        shop.merchant, "price.created", price(unique("price_"), shop.product["id"], unit_amount_decimal="ten"), T
+    )
+    good = event(shop.merchant, "customer.created", customer(unique("cus_")), T)
+    deliver(broken)
+    deliver(good)
+    drain_all()
+    assert inbox_row(good).status == "processed"
+    assert (inbox_row(broken).status, inbox_row(broken).attempts) == ("pending", 1)
+
+
+# --- Stripe out of reach ---------------------------------------------------------------------------------------------
