@@ -100,10 +100,15 @@ def retrieve(merchant: "Merchant", object_type: str, stripe_id: str) -> dict[str
     return _complete(found, options)
 
 
+def is_whole(found: dict[str, Any]) -> bool:
+    """False for a subscription that comes with only the first of its items."""
+    return found.get("object") != "subscription" or not (found.get("items") or {}).get("has_more")
+
+
 def _complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str, Any]:
     """Lists embedded in objects are cut off at ten or twenty: fetches the rest of those we project."""
     v1 = client().v1
-    if found["object"] == "subscription" and found["items"]["has_more"]:
+    if not is_whole(found):
         whole = v1.subscription_items.list({"subscription": found["id"], "limit": 100}, options)
         found["items"]["data"] = [item.to_dict(for_json=True) for item in whole.auto_paging_iter()]
     if found["object"] == "invoice" and found["lines"]["has_more"]:

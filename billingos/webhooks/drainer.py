@@ -35,6 +35,7 @@ from billingos.common.registries import (
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import get_merchant
+from billingos.stripe_gateway.operations import is_whole
 from billingos.stripe_gateway.settling import settle
 from billingos.webhooks.models import WebhookEvent
 
@@ -182,6 +183,8 @@ def _verdict(merchant_id: UUID, event: StripeEvent) -> str:
     if model is None or event.type.endswith(".deleted") and event.object.get("object") != "subscription":
         return "apply"
     row = model.objects.filter(merchant_id=merchant_id, stripe_id=event.object.get("id")).first()
+    if not is_whole(event.object):
+        return "ask"
     return judge(row, event.created, on_test_clock=_on_test_clock(event.object, row))
 
 

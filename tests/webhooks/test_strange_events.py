@@ -3,13 +3,17 @@
 from typing import Any
 
 import pytest
+import stripe
+from django.utils import timezone
 
-from billingos.common.tenancy import platform_scope
+from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
+from billingos.stripe_gateway.settling import revision_of, settle
 from billingos.webhooks.drainer import drain
 from billingos.webhooks.models import WebhookEvent
 from tests.factories import unique
-from tests.fixtures import Api
+from tests.fixtures import Api, Deliveries
+from tests.scenes import build_catalog
 from tests.webhooks.events import customer, deliver, event, inbox_row
 
 T = 1_767_225_700
@@ -144,6 +148,43 @@ def test_an_object_that_stripe_no_longer_has_holds_up_no_other_event(merchant: M
 
 
 # --- Cut off, unheard of, broken -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_items(api: Api, stripe_client: stripe.StripeClient, deliveries: Deliveries) -> stripe.Subscription:
+    """A real subscription with two items, on no clock."""
+    _, first = build_catalog(api)
+    other = api.made("/products", {"name": "Add-on"})
+    second = api.made("/prices", {"product": other["id"], "currency": "usd", "unit_amount": 100, "interval": "month"})
+    person = api.made("/customers", {"name": "A", "payment_method": "pm_card_visa"})
+    order = {"customer_id": person["id"], "items": [{"price": first["id"]}, {"price": second["id"]}]}
+    made = api.made("/subscriptions", order)
+    deliveries.flush()
+    account: Any = {"stripe_account": api.merchant.stripe_account_id}
+    return stripe_client.v1.subscriptions.retrieve(made["stripe_id"], None, account)
+
+
+def cut_off(whole: stripe.Subscription) -> dict[str, Any]:
+    """As Stripe sends a subscription with more items than it embeds."""
+    found: dict[str, Any] = whole.to_dict(for_json=True)
+    found["items"] |= {"data": found["items"]["data"][:1], "has_more": True}
+    return found
+
+
+def test_a_list_of_items_that_is_cut_off_ends_nothing(api: Api, two_items: stripe.Subscription) -> None:
+    later = int(timezone.now().timestamp()) + 60
+    deliver(event(api.merchant, "customer.subscription.updated", cut_off(two_items), later))
+    drain_all()
+    found = api.found(f"/subscriptions/{two_items.id}")
+    assert (len(found["items"]), found["mrr"]) == (2, 5000)
+
+
+def test_an_answer_that_is_cut_off_is_asked_for_whole(api: Api, two_items: stripe.Subscription) -> None:
+    merchant = api.merchant
+    with scope(merchant.id):
+        seen = revision_of(merchant.id, "subscription", two_items.id)
+    settle(merchant, "subscription", two_items.id, answer=cut_off(two_items), seen=seen)
+    assert len(api.found(f"/subscriptions/{two_items.id}")["items"]) == 2
 
 
 def test_an_invoice_of_nobody_is_left_out(shop: Shop) -> None:
