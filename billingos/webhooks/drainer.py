@@ -183,9 +183,15 @@ def _verdict(merchant_id: UUID, event: StripeEvent) -> str:
     if model is None or event.type.endswith(".deleted") and event.object.get("object") != "subscription":
         return "apply"
     row = model.objects.filter(merchant_id=merchant_id, stripe_id=event.object.get("id")).first()
-    if not is_whole(event.object):
+    if not is_whole(event.object) or row is None and _was_deleted(merchant_id, event):
         return "ask"
     return judge(row, event.created, on_test_clock=_on_test_clock(event.object, row))
+
+
+def _was_deleted(merchant_id: UUID, event: StripeEvent) -> bool:
+    """Whether the object's deletion has overtaken its creation: there was no row then to remember it by."""
+    events = WebhookEvent.objects.filter(merchant_id=merchant_id, object_id=event.object.get("id"))
+    return events.filter(type__endswith=".deleted").exists()
 
 
 def judge(row: StripeMirrored | None, created: datetime, *, on_test_clock: bool) -> str:

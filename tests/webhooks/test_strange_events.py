@@ -11,9 +11,11 @@ from billingos.merchants.models import Merchant
 from billingos.stripe_gateway.settling import revision_of, settle
 from billingos.webhooks.drainer import drain
 from billingos.webhooks.models import WebhookEvent
+from customers.models import Customer
+from subscriptions.models import Invoice, Price, Product, SubscriptionChange
 from tests.factories import unique
 from tests.fixtures import Api, Deliveries
-from tests.scenes import build_catalog
+from tests.scenes import Scene, build_catalog
 from tests.webhooks.events import customer, deliver, event, inbox_row
 
 T = 1_767_225_700
@@ -145,6 +147,83 @@ def test_an_object_that_stripe_no_longer_has_holds_up_no_other_event(merchant: M
     deliver(good)
     drain_all()
     assert (inbox_row(about_the_gone).status, inbox_row(good).status) == ("processed", "processed")
+
+
+def test_a_subscription_that_stripe_no_longer_has_gives_nothing_any_more(shop: Shop) -> None:
+    sold = subscription(unique("sub_"), shop.customer["id"], shop.price)
+    shop.tell("customer.subscription.created", sold)
+    assert shop.allowed() is True
+    shop.tell("customer.subscription.updated", sold)  # of the same second: Stripe is asked, and knows no such one
+    assert shop.allowed() is False
+    found = shop.api.found(f"/subscriptions/{sold['id']}")
+    assert (found["status"], found["mrr"], found["next_billing_at"]) == ("canceled", 0, None)
+    assert found["ended_at"]
+
+
+def test_a_deleted_clock_takes_its_customers_along(scene: Scene) -> None:
+    scene.stripe_client.v1.test_helpers.test_clocks.delete(scene.clock, None, scene.account)
+    scene.deliveries.flush()
+    assert scene.api.found(f"/subscriptions/{scene.subscription['id']}")["status"] == "canceled"
+    assert scene.api.get(f"/customers/{scene.customer['id']}").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["customer", "product", "price", "invoice"])
+def test_what_was_deleted_stays_deleted_in_any_order(shop: Shop, kind: str) -> None:
+    found = {
+        "customer": customer(unique("cus_")),
+        "product": product(unique("prod_")),
+        "price": price(unique("price_"), shop.product["id"]),
+        "invoice": invoice(unique("in_"), shop.customer["id"]),
+    }[kind]
+    model = {"customer": Customer, "product": Product, "price": Price, "invoice": Invoice}[kind]
+    shop.tell(f"{kind}.deleted", found, T + 5)
+    shop.tell(f"{kind}.created", found, T)
+    with scope(shop.merchant.id):
+        living = model.objects.filter(merchant_id=shop.merchant.id, stripe_id=found["id"], deleted_at=None)
+        assert not living.exists()
+
+
+@pytest.mark.parametrize("kind", ["customer", "product", "price", "invoice"])
+def test_what_is_deleted_in_stripe_is_deleted_here_and_stays_so(shop: Shop, kind: str) -> None:
+    found = {
+        "customer": customer(unique("cus_")),
+        "product": product(unique("prod_")),
+        "price": price(unique("price_"), shop.product["id"]),
+        "invoice": invoice(unique("in_"), shop.customer["id"]),
+    }[kind]
+    model = {"customer": Customer, "product": Product, "price": Price, "invoice": Invoice}[kind]
+    with scope(shop.merchant.id):
+        rows = model.objects.filter(merchant_id=shop.merchant.id, stripe_id=found["id"])
+    for type, created, deleted in (("created", T, False), ("deleted", T + 5, True), ("updated", T + 9, True)):
+        shop.tell(f"{kind}.{type}", found, created)
+        with scope(shop.merchant.id):
+            assert (rows.get().deleted_at is not None) is deleted, type
+
+
+def test_a_canceled_subscription_stays_canceled_whatever_comes_after(shop: Shop) -> None:
+    sold = subscription(unique("sub_"), shop.customer["id"], shop.price)
+    shop.tell("customer.subscription.created", sold)
+    ended = {**sold, "status": "canceled", "ended_at": T + 5, "canceled_at": T + 5}
+    shop.tell("customer.subscription.deleted", ended, T + 5)
+    shop.tell("customer.subscription.updated", sold, T + 9)
+    assert shop.api.found(f"/subscriptions/{sold['id']}")["status"] == "canceled"
+    assert shop.allowed() is False
+
+
+def test_a_subscription_of_a_customer_who_was_deleted_before_we_knew_them(
+    shop: Shop, stripe_client: stripe.StripeClient, deliveries: Deliveries
+) -> None:
+    """Its row and its history are kept: the customer's stands for someone deleted."""
+    account: Any = {"stripe_account": shop.merchant.stripe_account_id}
+    person = stripe_client.v1.customers.create({"name": "Left"}, account)
+    stripe_client.v1.customers.delete(person.id, None, account)
+    deliveries.pop()
+    ended = subscription(unique("sub_"), person.id, shop.price, status="canceled", ended_at=T + 5)
+    told = shop.tell("customer.subscription.deleted", ended, T + 5)
+    assert inbox_row(told).status == "processed"
+    assert shop.api.get(f"/customers/{person.id}").status_code == 404
+    with scope(shop.merchant.id):
+        assert SubscriptionChange.objects.for_merchant(shop.merchant.id).filter(event_id=told["id"]).exists()
 
 
 # --- Cut off, unheard of, broken -------------------------------------------------------------------------------------
