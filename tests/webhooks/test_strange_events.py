@@ -1,5 +1,9 @@
 """Events that are true but awkward: about what is gone, cut off, unheard of or broken. None may hold up the others."""
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -8,6 +12,7 @@ from django.utils import timezone
 
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
+from billingos.stripe_gateway.client import client as gateway_client
 from billingos.stripe_gateway.settling import revision_of, settle
 from billingos.webhooks.drainer import drain
 from billingos.webhooks.models import WebhookEvent
@@ -285,3 +290,66 @@ def test_a_number_that_is_none_fails_its_own_event_alone(shop: Shop) -> None:
 
 
 # --- Stripe out of reach ---------------------------------------------------------------------------------------------
+
+
+def test_no_event_counts_as_processed_by_an_answer_that_never_came(api: Api, settings: Any) -> None:
+    made = api.made("/customers", {"name": "Truth"})
+    told = [event(api.merchant, "customer.updated", customer(made["stripe_id"], name=name), T) for name in "AB"]
+    for found in told:
+        deliver(found)
+    settings.STRIPE_API_BASE = "http://127.0.0.1:9"
+    gateway_client.cache_clear()
+    drain_all()
+    assert [(inbox_row(found).status, inbox_row(found).attempts) for found in told] == [("pending", 0)] * 2
+
+
+@pytest.fixture
+def silence(settings: Any) -> Iterator[list[float]]:
+    """A Stripe that takes calls and never answers; the calls."""
+    calls: list[float] = []
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        held = []
+
+        def take() -> None:
+            while True:
+                try:
+                    held.append(server.accept()[0])
+                except OSError:
+                    return
+                calls.append(timezone.now().timestamp())
+
+        threading.Thread(target=take, daemon=True).start()
+        settings.STRIPE_API_BASE = f"http://127.0.0.1:{server.getsockname()[1]}"
+        settings.STRIPE_TIMEOUT_SECONDS = 0.2
+        gateway_client.cache_clear()
+        yield calls
+        for connection in held:
+            connection.close()
+    gateway_client.cache_clear()
+
+
+def test_a_silent_stripe_is_asked_once_a_batch(shop: Shop, silence: list[float]) -> None:
+    """Or a batch of a hundred would wait for a hundred time-outs, far beyond its lease; what needs none goes on."""
+    asking = [
+        event(shop.merchant, "customer.updated", customer(unique("cus_"), test_clock="clock_x"), T) for _ in range(5)
+    ]
+    good = event(shop.merchant, "customer.created", customer(unique("cus_")), T + 5)
+    for found in (*asking, good):
+        deliver(found)
+    drain()
+    assert len(silence) <= 2  # once, and the library's own second try
+    assert {(inbox_row(found).status, inbox_row(found).attempts) for found in asking} == {("pending", 0)}
+    assert inbox_row(good).status == "processed"
+
+
+def test_a_batch_ends_with_its_lease(shop: Shop, settings: Any) -> None:
+    """What it did not come to is put back as it was, not counted as tried."""
+    settings.INBOX_LEASE_SECONDS = 0
+    told = [event(shop.merchant, "customer.created", customer(unique("cus_")), T) for _ in range(3)]
+    for found in told:
+        deliver(found)
+    assert drain() == 3
+    done = [inbox_row(found) for found in told]
+    assert sorted((row.status, row.attempts) for row in done) == [("pending", 0), ("pending", 0), ("processed", 1)]
+    drain_all()
+    assert {inbox_row(found).status for found in told} == {"processed"}
