@@ -20,7 +20,7 @@ from billingos.merchants.tasks import resume_write_intents
 from billingos.stripe_gateway import intents
 from billingos.stripe_gateway.client import client as gateway_client
 from billingos.stripe_gateway.models import WriteIntent
-from billingos.stripe_gateway.operations import Call, send
+from billingos.stripe_gateway.operations import Call, retrieve, send
 from customers.services import create_customer
 from tests.factories import MerchantFactory, unique
 from tests.fixtures import Api
@@ -160,6 +160,57 @@ def begun(merchant: Merchant, *calls: Call) -> WriteIntent:
     return created[0]
 
 
+def test_an_outage_during_the_sweep_loses_no_request(
+    api: Api, merchant: Merchant, stripe_client: stripe.StripeClient, settings: Any
+) -> None:
+    """Nobody is waiting for the answer any more, so that nobody but the sweep would ask again."""
+    intent = begun(merchant, Call("customers.create", {"name": "Ada"}))
+    truth, settings.STRIPE_API_BASE = settings.STRIPE_API_BASE, "http://127.0.0.1:9"
+    gateway_client.cache_clear()
+    resume_write_intents()
+    assert intents_of(merchant)[0].status == "pending"
+    with platform_scope():  # older than Stripe's memory of keys: now it is searched, and cannot be
+        WriteIntent.objects.filter(id=intent.id).update(created_at=timezone.now() - timedelta(hours=25))
+    resume_write_intents()
+    settings.STRIPE_API_BASE = truth
+    gateway_client.cache_clear()
+    resume_write_intents()
+    assert [found["name"] for found in api.found("/customers")["data"]] == ["Ada"]
+    assert intents_of(merchant)[0].status == "succeeded"
+
+
+def test_one_request_that_cannot_be_finished_keeps_no_other_waiting(api: Api, merchant: Merchant) -> None:
+    broken = begun(merchant, Call("no.such.call"))
+    begun(merchant, Call("customers.create", {"name": "Ada"}))
+    resume_write_intents()
+    assert [found["name"] for found in api.found("/customers")["data"]] == ["Ada"]
+    with platform_scope():
+        WriteIntent.objects.filter(id=broken.id).update(status="failed")
+
+
+def test_what_was_begun_in_the_other_mode_is_not_finished_in_this_one(
+    merchant: Merchant, stripe_client: stripe.StripeClient
+) -> None:
+    intent = begun(merchant, Call("customers.create", {"name": "Ada"}))
+    with platform_scope():
+        WriteIntent.objects.filter(id=intent.id).update(livemode=True)
+    resume_write_intents()
+    assert in_stripe(merchant, stripe_client) == []
+    assert intents_of(merchant)[0].status == "pending"
+
+
+def test_what_a_resumed_call_answers_is_not_taken_for_the_present(
+    api: Api, merchant: Merchant, stripe_client: stripe.StripeClient
+) -> None:
+    """Stripe repeats what it said at first; meanwhile the customer was renamed, and the event is not here yet."""
+    intent = begun(merchant, Call("customers.create", {"name": "Older"}))
+    made = send(merchant, Call(intent.operation, intent.params), f"{intent.id}:{intent.step}:{intent.attempt}")
+    account: Any = {"stripe_account": merchant.stripe_account_id}
+    stripe_client.v1.customers.update(made["id"], {"name": "Newer"}, account)
+    resume_write_intents()
+    assert [found["name"] for found in api.found("/customers")["data"]] == ["Newer"]
+
+
 def test_half_of_several_calls_is_finished_by_the_sweep(
     api: Api, merchant: Merchant, stripe_client: stripe.StripeClient
 ) -> None:
@@ -218,6 +269,10 @@ def test_stripe_is_never_called_inside_a_transaction(merchant: Merchant) -> None
         create_customer(merchant=merchant, name="A")
     with pytest.raises(RuntimeError, match="inside a transaction"), scope(merchant.id):
         create_customer(merchant=merchant, name="A")
+    with pytest.raises(RuntimeError, match="inside a transaction"), scope(merchant.id):
+        send(merchant, Call("customers.create", {"name": "A"}), "key")
+    with pytest.raises(RuntimeError, match="inside a transaction"), scope(merchant.id):
+        retrieve(merchant, "customer", "cus_any")
     assert intents_of(merchant) == []
 
 

@@ -18,3 +18,5 @@ def resume_write_intents() -> None:
             resume(merchant=get_merchant(merchant_id), group=group)
         except BillingError as error:
             log.warning("intent_not_resumed", group=str(group), code=error.code)
+        except Exception:  # whatever it is: one request that cannot be finished must not keep the others waiting
+            log.exception("intent_not_resumed", group=str(group))

@@ -135,7 +135,7 @@ def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
     return intents
 
 
-def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool) -> Any:
+def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool, by_caller: bool = True) -> Any:
     if intent.status == Status.SUCCEEDED:
         return _row(merchant, intent)
     with scope(merchant.id):
@@ -143,7 +143,8 @@ def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool) -> A
     try:
         answer = _send(merchant, intent)
     except StripeUnavailable:
-        _end(merchant, intent, Status.UNKNOWN if intent.step == 0 else Status.PENDING)
+        # The caller is told, and may ask again; of what the sweep does nobody is told: it will ask again itself.
+        _end(merchant, intent, Status.UNKNOWN if intent.step == 0 and by_caller else Status.PENDING)
         raise
     except BillingError as error:
         _end(merchant, intent, Status.FAILED, error={"code": error.code, "message": error.message})
@@ -203,9 +204,11 @@ def _end(
 
 
 def abandoned(limit: int = 100) -> list[tuple[UUID, UUID]]:
-    """(merchant id, group) of the requests whose process died before Stripe's answer was stored."""
+    """(merchant id, group) of the requests whose process died before Stripe's answer was stored. What was begun in the
+    other mode is never finished in this one."""
     with platform_scope():
         rows = WriteIntent.objects.filter(status=Status.PENDING, lease_until__lt=timezone.now())
+        rows = rows.filter(livemode=settings.STRIPE_LIVE_MODE)
         return list(rows.order_by("lease_until").values_list("merchant_id", "group").distinct()[:limit])
 
 
@@ -221,6 +224,6 @@ def resume(*, merchant: "Merchant", group: UUID) -> bool:
         with scope(merchant.id):
             intents = _take_over(list(rows.select_for_update().order_by("step")))
         for intent in intents:
-            _carry_out(merchant, intent, resumed=True)
+            _carry_out(merchant, intent, resumed=True, by_caller=False)
     log.info("intent_resumed", merchant=str(merchant.id), group=str(group))
     return True
