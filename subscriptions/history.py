@@ -1,6 +1,10 @@
 """The history of subscriptions: one line per event, at the instant Stripe says it happened."""
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference
@@ -8,11 +12,12 @@ from billingos.common.registries import StripeEvent
 from billingos.merchants.selectors import settings_of
 from subscriptions.models import Price, SubscriptionChange
 from subscriptions.mrr import subscription_mrr
+from subscriptions.order import Step, in_order, step
 from subscriptions.sync import with_tiers
 
-# Among events of one second a creation comes first and a deletion last.
-POSITIONS = {"customer.subscription.created": 0, "customer.subscription.deleted": 1000}
-MIDDLE = 500
+# Among events of one second a creation comes first and a deletion last; between them, `order.py` decides.
+FIRST, LAST = 0, 1_000_000
+POSITIONS = {"customer.subscription.created": FIRST, "customer.subscription.deleted": LAST}
 
 
 def record_change(merchant_id: UUID, event: StripeEvent) -> None:
@@ -26,7 +31,7 @@ def record_change(merchant_id: UUID, event: StripeEvent) -> None:
         if stripe_id not in prices:
             raise MissingReference("price", stripe_id)
     whole = with_tiers(subscription, {item["id"]: prices[reference(item["price"])] for item in items})
-    SubscriptionChange.objects.get_or_create(
+    _, created = SubscriptionChange.objects.get_or_create(
         merchant_id=merchant_id,
         event_id=event.id,
         defaults={
@@ -37,7 +42,32 @@ def record_change(merchant_id: UUID, event: StripeEvent) -> None:
             "currency": subscription["currency"],
             "mrr": subscription_mrr(whole, paused_counts=settings_of(merchant_id).paused_counts),
             "cancels_at": instant(subscription.get("cancel_at")),
-            "position": POSITIONS.get(event.type, MIDDLE),
+            "position": POSITIONS.get(event.type, FIRST + 1),
             "payload": {"object": subscription, "previous_attributes": event.previous_attributes},
         },
     )
+    if created:
+        _order_within_second(merchant_id, subscription["id"], event.created)
+
+
+def _order_within_second(merchant_id: UUID, subscription_id: str, at: datetime) -> None:
+    """Each change stands after the one that it follows; of a row only its position may change."""
+    rows = SubscriptionChange.objects.for_merchant(merchant_id).filter(subscription_stripe_id=subscription_id)
+    within = {str(row.id): row for row in rows.filter(at=at).exclude(position__in=(FIRST, LAST)).order_by("id")}
+    if len(within) < 2:
+        return
+    ordered = in_order([_step(row) for row in within.values()], _state_before(rows, at))
+    for position, one in enumerate(ordered, FIRST + 1):
+        if within[one.name].position != position:
+            rows.filter(id=one.name).update(position=position)
+
+
+def _state_before(rows: QuerySet[SubscriptionChange], at: datetime) -> Any:
+    """What the creation, or else the last change before this second, has left; None where neither is here."""
+    creation = rows.filter(at=at, position=FIRST).first()
+    row = creation or rows.filter(at__lt=at).order_by("at", "position", "id").last()
+    return _step(row).after if row else None
+
+
+def _step(row: SubscriptionChange) -> Step:
+    return step(str(row.id), row.payload["object"], row.payload["previous_attributes"])

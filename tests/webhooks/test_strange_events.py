@@ -1,5 +1,6 @@
 """Events that are true but awkward: about what is gone, cut off, unheard of or broken. None may hold up the others."""
 
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -229,6 +230,32 @@ def test_a_subscription_of_a_customer_who_was_deleted_before_we_knew_them(
     assert shop.api.get(f"/customers/{person.id}").status_code == 404
     with scope(shop.merchant.id):
         assert SubscriptionChange.objects.for_merchant(shop.merchant.id).filter(event_id=told["id"]).exists()
+
+
+# --- Of one second ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_changes_of_one_second_are_ordered_by_what_they_changed(shop: Shop, order: tuple[int, ...]) -> None:
+    """1, 2, 3, 2 units and the end, in one second and delivered in any order: history ends with the end."""
+    name = unique("sub_")
+    states = []
+    for quantity in (1, 2, 3, 2):
+        found = subscription(name, shop.customer["id"], shop.price)
+        found["items"]["data"][0]["quantity"] = quantity
+        states.append(found)
+    told: list[tuple[str, dict[str, Any], dict[str, Any]]] = [("created", states[0], {})]
+    for before, after in itertools.pairwise(states):
+        told.append(("updated", after, {"items": {"data": before["items"]["data"]}}))
+    for index in order:
+        type, found, previous = told[index]
+        envelope = event(shop.merchant, f"customer.subscription.{type}", found, T)
+        envelope["data"]["previous_attributes"] = previous
+        deliver(envelope)
+    drain_all()
+    with scope(shop.merchant.id):
+        history = SubscriptionChange.objects.for_merchant(shop.merchant.id).order_by("at", "position", "id")
+        assert [row.mrr for row in history] == [4900, 9800, 14700, 9800]
 
 
 # --- Cut off, unheard of, broken -------------------------------------------------------------------------------------
