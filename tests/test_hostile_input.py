@@ -2,12 +2,15 @@
 
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import stripe
 from django.test import Client
+from django.utils import timezone
 
+from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import ApiKey, Merchant
 from billingos.merchants.services import create_api_key, revoke_api_key
 from stripe_simulator.signatures import sign
@@ -238,6 +241,22 @@ def test_a_revoked_key_and_a_suspended_merchant(merchant: Merchant) -> None:
     assert with_header(f"Bearer {plain}").status_code == 200
     revoke_api_key(merchant=merchant, key_id=key.id)
     refused(with_header(f"Bearer {plain}"), 401, "invalid_api_key")
+    other = create_api_key(merchant=merchant, name="k")[1]
+    with platform_scope():
+        Merchant.objects.filter(id=merchant.id).update(status=Merchant.Status.SUSPENDED)
+    refused(with_header(f"Bearer {other}"), 401, "invalid_api_key")
+
+
+def test_a_key_that_has_expired(merchant: Merchant) -> None:
+    now = timezone.now()
+    for ends, status in ((now + timedelta(minutes=5), 200), (now - timedelta(seconds=1), 401)):
+        plain = create_api_key(merchant=merchant, name="k", expires_at=ends)[1]
+        assert with_header(f"Bearer {plain}").status_code == status
+
+
+def test_a_test_clock_in_live_mode(caller: Api, settings: Any) -> None:
+    settings.STRIPE_LIVE_MODE = True
+    refused(caller.post("/customers", {"name": "A", "test_clock": "clock_1"}), 400, "parameter_invalid", "test_clock")
 
 
 def test_a_key_does_only_what_its_scopes_allow(merchant: Merchant) -> None:

@@ -1,5 +1,8 @@
 """The one path through the whole: product, customer, subscription; webhooks; entitlement; cancellation."""
 
+from billingos.common.tenancy import scope
+from billingos.merchants.models import BillingSettings
+from entitlements.models import Entitlement
 from tests.scenes import Scene
 
 
@@ -62,7 +65,24 @@ def test_canceled_at_once_ends_access_at_once(scene: Scene) -> None:
     assert (again.status_code, again.json()["error"]["code"]) == (409, "subscription_ended")
 
 
-def test_a_failed_renewal_keeps_access_while_it_is_retried(scene: Scene) -> None:
+def test_entitlements_are_dated_in_the_customers_time(scene: Scene) -> None:
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+    scene.advance(days=40)
+    with scope(scene.api.merchant.id):
+        rows = Entitlement.objects.for_merchant(scene.api.merchant.id)
+        dates = {(f"{row.granted_at:%Y-%m-%d}", f"{row.ended_at:%Y-%m-%d}") for row in rows}
+    assert dates == {("2026-01-01", "2026-02-01")}
+
+
+def test_a_failed_renewal_ends_access_at_once_where_the_merchant_wants_it_so(scene: Scene) -> None:
+    with scope(scene.api.merchant.id):
+        BillingSettings.objects.for_merchant(scene.api.merchant.id).update(past_due_keeps_access=False)
+    fail_renewal(scene)
+    assert scene.api.found(f"/subscriptions/{scene.subscription['id']}")["status"] == "past_due"
+    assert scene.allowed("sso") is False
+
+
+def fail_renewal(scene: Scene) -> None:
     method = scene.stripe_client.v1.payment_methods.attach(
         "pm_card_chargeCustomerFail", {"customer": scene.customer["stripe_id"]}, scene.account
     )
@@ -70,6 +90,10 @@ def test_a_failed_renewal_keeps_access_while_it_is_retried(scene: Scene) -> None
         scene.customer["stripe_id"], {"invoice_settings": {"default_payment_method": method.id}}, scene.account
     )
     scene.advance(days=32)
+
+
+def test_a_failed_renewal_keeps_access_while_it_is_retried(scene: Scene) -> None:
+    fail_renewal(scene)
     assert scene.api.found(f"/subscriptions/{scene.subscription['id']}")["status"] == "past_due"
     assert scene.allowed("sso") is True
     kinds = {insight["kind"] for insight in scene.api.found("/insights", status="open")["data"]}

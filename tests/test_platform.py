@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billingos.api.pagination import decode_cursor
 from billingos.common.tenancy import scope
-from billingos.merchants.models import ApiKey, Merchant
-from billingos.merchants.services import create_api_key
+from billingos.merchants.models import ApiKey, AuditEntry, Merchant
+from billingos.merchants.services import create_api_key, revoke_api_key
 from customers.models import Customer
 from tests.factories import unique
 from tests.fixtures import Api
@@ -118,9 +118,37 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(merchant: Merchant) -> None:
     assert str(key) == f"bos_sk_test_…{plain[-4:]}"
 
 
+def test_a_live_deployments_keys_say_so(merchant: Merchant, settings: Any) -> None:
+    settings.STRIPE_LIVE_MODE = True
+    assert create_api_key(merchant=merchant, name="k")[1].startswith("bos_sk_live_")
+
+
+def test_a_key_that_comes_and_goes_is_audited(merchant: Merchant) -> None:
+    key, plain = create_api_key(merchant=merchant, name="k")
+    for _ in range(2):
+        revoke_api_key(merchant=merchant, key_id=key.id)
+    with scope(merchant.id):
+        entries = AuditEntry.objects.filter(merchant=merchant, target=f"api_key {key.id}").order_by("id")
+        assert [entry.action for entry in entries] == ["api_key.created", "api_key.revoked"]
+        assert not [entry for entry in entries if plain in str(entry.details)]
+
+
 def test_models_and_migrations_agree(committed_db: None) -> None:
     out = io.StringIO()
     call_command("makemigrations", "--check", "--dry-run", stdout=out, verbosity=1)
+
+
+def test_every_table_that_says_when_it_changed_is_told_by_its_trigger(committed_db: None) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'touch') "
+            "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'updated_at' "
+            "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+        )
+        tables = dict(cursor.fetchall())
+    assert len(tables) > 15
+    never_updated = {"audit_entries"}
+    assert {name for name, touched in tables.items() if not touched} == never_updated
 
 
 def test_updated_at_follows_every_update(merchant: Merchant, api: Api) -> None:

@@ -1,20 +1,30 @@
 """Two walls around each merchant: selectors that filter, and row-level security that answers with nothing."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, ProgrammingError, connection, connections, transaction
+from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from billingos.common.errors import TenancyError
+import customers.selectors
+import entitlements.selectors
+import insights.selectors
+import subscriptions.selectors
+import usage.selectors
+from billingos import merchants, webhooks
+from billingos.common.errors import NotFound, TenancyError
 from billingos.common.models import MerchantOwned
 from billingos.common.tenancy import platform_scope, scope
-from billingos.merchants.models import AuditEntry, Merchant
+from billingos.merchants import selectors as _merchants  # noqa: F401  (reached as merchants.selectors)
+from billingos.merchants.models import AuditEntry, BillingSettings, Merchant
+from billingos.webhooks import selectors as _webhooks  # noqa: F401  (reached as webhooks.selectors)
 from customers.models import Customer
 from tests.factories import unique
 from tests.fixtures import Api
@@ -97,6 +107,26 @@ def fill_what_the_path_leaves_empty(scene: Scene) -> None:
 def test_a_row_of_another_merchant_cannot_be_written(merchant: Merchant, other_merchant: Merchant) -> None:
     with pytest.raises(ProgrammingError, match="row-level security"), scope(merchant.id):
         AuditEntry.objects.create(merchant=other_merchant, action="forged")
+    with scope(other_merchant.id):
+        theirs = BillingSettings.objects.for_merchant(other_merchant.id).get()
+    with scope(merchant.id):
+        assert BillingSettings.objects.filter(id=theirs.id).update(paused_counts=True) == 0
+        assert BillingSettings.objects.filter(id=theirs.id).delete()[0] == 0
+        mine = BillingSettings.objects.for_merchant(merchant.id)
+    for table in ("api_keys", "billing_settings", "webhook_events", "audit_entries", "merchants"):
+        checks = owner_rows(f"SELECT with_check FROM pg_policies WHERE tablename = '{table}' AND policyname = 'tenant'")  # noqa: S608  (names of ours)
+        assert "billingos.merchant" in checks[0][0], table
+    with pytest.raises(ProgrammingError, match="row-level security"), scope(merchant.id):
+        mine.update(merchant=other_merchant)
+
+
+def test_after_a_scope_its_empty_setting_is_no_merchant(scene: Scene, app_connection: psycopg.Connection[Any]) -> None:
+    """A setting that was once made in a session is afterwards an empty text, not null: no id, and no error either."""
+    with app_connection.transaction():
+        app_connection.execute("SELECT set_config('billingos.merchant', %s, true)", [str(scene.api.merchant.id)])
+        assert app_connection.execute("SELECT count(*) FROM customers").fetchone() == (1,)
+    assert app_connection.execute("SELECT current_setting('billingos.merchant', true)").fetchone() == ("",)
+    assert app_connection.execute("SELECT count(*) FROM customers").fetchone() == (0,)
 
 
 def test_scopes_do_not_nest_across_merchants(merchant: Merchant, other_merchant: Merchant) -> None:
@@ -133,6 +163,39 @@ def test_a_scope_does_not_leak_into_the_transaction_around_it(scene: Scene) -> N
 def test_a_query_outside_of_any_scope_raises(merchant: Merchant) -> None:
     with pytest.raises(TenancyError):
         Customer.objects.for_merchant(merchant.id).exists()
+
+
+def test_in_production_a_query_outside_of_any_scope_yields_nothing_and_is_logged(
+    scene: Scene, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.UNSCOPED_QUERIES_RAISE = False
+    assert not Customer.objects.for_merchant(scene.api.merchant.id).exists()
+    assert "unscoped_tenant_query" in caplog.text
+
+
+def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: Merchant) -> None:
+    """The platform may see all rows: here nothing but the selectors' own filters keeps merchants apart."""
+    fill_what_the_path_leaves_empty(scene)
+    lists: list[Callable[[UUID], QuerySet[Any]]] = [
+        customers.selectors.customers,
+        subscriptions.selectors.products,
+        subscriptions.selectors.prices,
+        subscriptions.selectors.subscriptions,
+        entitlements.selectors.features,
+        entitlements.selectors.products,
+        usage.selectors.meters,
+        insights.selectors.insights,
+        webhooks.selectors.events,
+        merchants.selectors.api_keys,
+    ]
+    with platform_scope():
+        for rows in lists:
+            assert rows(scene.api.merchant.id).exists(), rows
+            assert {row.merchant_id for row in rows(scene.api.merchant.id)} == {scene.api.merchant.id}, rows
+            assert not rows(other_merchant.id).exists(), rows
+        for reference in (scene.customer["id"], scene.customer["stripe_id"], scene.customer["external_id"]):
+            with pytest.raises(NotFound):
+                customers.selectors.get_customer(other_merchant.id, reference)
 
 
 def test_the_audit_log_only_grows(merchant: Merchant) -> None:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connections
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billingos.common.periods import calendar_month
+from billingos.common.periods import calendar_month, nth_boundary
 from billingos.common.tenancy import scope
 from customers.models import Customer
 from tests.factories import unique
@@ -16,6 +18,7 @@ from tests.fixtures import Api
 from tests.scenes import Scene
 from usage.ingestion import Event, ingest
 from usage.models import Meter, MeterEvent, UsageCounter
+from usage.tasks import make_partitions
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVENTS = st.lists(
@@ -112,3 +115,14 @@ def test_a_count_counts_events_and_a_sum_their_values(api: Api) -> None:
         rows = UsageCounter.objects.for_merchant(api.merchant.id).values_list("meter__key", "value")
         assert dict(rows) == {"count": Decimal(2), "sum": Decimal("2.5")}
         assert Customer.objects.for_merchant(api.merchant.id).count() == 1
+
+
+def test_partitions_exist_before_they_are_needed(committed_db: None) -> None:
+    make_partitions()
+    now = timezone.now()
+    ahead = [nth_boundary(now.replace(day=1), "month", 1, n) for n in range(3)]
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_class WHERE relname = ANY(%s)", [[f"usage_records_{at:%Y_%m}" for at in ahead]]
+        )
+        assert cursor.fetchone() == (3,)

@@ -12,7 +12,7 @@ import stripe
 from django.utils import timezone
 
 from billingos.common.tenancy import platform_scope, scope
-from billingos.merchants.models import Merchant
+from billingos.merchants.models import BillingSettings, Merchant
 from billingos.stripe_gateway.client import client as gateway_client
 from billingos.stripe_gateway.settling import revision_of, settle
 from billingos.webhooks.drainer import drain
@@ -230,6 +230,34 @@ def test_a_subscription_of_a_customer_who_was_deleted_before_we_knew_them(
     assert shop.api.get(f"/customers/{person.id}").status_code == 404
     with scope(shop.merchant.id):
         assert SubscriptionChange.objects.for_merchant(shop.merchant.id).filter(event_id=told["id"]).exists()
+
+
+# --- As the merchant wants it ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("paused_counts", "mrr"), [(False, 0), (True, 4900)])
+def test_whether_a_paused_subscription_counts_is_the_merchants_choice(
+    shop: Shop, paused_counts: bool, mrr: int
+) -> None:
+    with scope(shop.merchant.id):
+        BillingSettings.objects.for_merchant(shop.merchant.id).update(paused_counts=paused_counts)
+    paused = {"pause_collection": {"behavior": "void"}}
+    sold = subscription(unique("sub_"), shop.customer["id"], shop.price, **paused)
+    shop.tell("customer.subscription.created", sold)
+    assert shop.api.found(f"/subscriptions/{sold['id']}")["mrr"] == mrr
+    with scope(shop.merchant.id):
+        assert SubscriptionChange.objects.for_merchant(shop.merchant.id).get().mrr == mrr
+
+
+def test_a_second_customer_of_the_same_external_id_does_without(shop: Shop) -> None:
+    """Somebody has given it twice, in Stripe: the first one keeps it, and the event does not fail."""
+    taken = {"metadata": {"billingos_external_id": unique("user-")}}
+    first, second = customer(unique("cus_"), **taken), customer(unique("cus_"), **taken)
+    for found in (first, second):
+        assert inbox_row(shop.tell("customer.created", found)).status == "processed"
+    named = shop.api.found(f"/customers/{taken['metadata']['billingos_external_id']}")
+    assert named["stripe_id"] == first["id"]
+    assert shop.api.found(f"/customers/{second['id']}")["external_id"] is None
 
 
 # --- Of one second ---------------------------------------------------------------------------------------------------
