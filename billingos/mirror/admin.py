@@ -1,0 +1,66 @@
+"""Ops pages: the raw Stripe objects, as they came.
+
+dj-stripe's own pages print secret keys, offer actions that call Stripe, and break on current invoices. These show ids
+and the raw object with its secrets masked, and never ask a dj-stripe object for its name: that may query, or fail.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from djstripe import models as djstripe
+
+from billingos.common.ops_admin import OpsModelAdmin
+from billingos.common.redaction import readable_json, redacted
+
+
+class RawObjectAdmin(OpsModelAdmin[Any]):
+    """Lists without the payload, one object with it."""
+
+    list_display = ("id", "account", "livemode", "created", "djstripe_updated")
+    list_display_links = ("id",)
+    list_filter = ("livemode",)
+    search_fields = ("id__exact", "djstripe_owner_account__id__exact")
+    search_help_text = "The whole id of the object or of its Stripe account"
+    ordering = ("-djstripe_updated", "-djstripe_id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        shown = ("djstripe_id", "id", "livemode", "created", "djstripe_updated", "djstripe_owner_account")
+        return super().get_queryset(request).only(*shown)
+
+    @admin.display(description="account")
+    def account(self, row: Any) -> str:
+        return str(row.djstripe_owner_account_id or "the platform's own")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": redacted(row.id),
+            "account": self.account(row),
+            "row": row,
+            "stripe_data": readable_json(row.stripe_data),
+        }
+        return TemplateResponse(request, "ops/raw_object.html", context)
+
+
+class RawAccountAdmin(RawObjectAdmin):
+    list_display = ("id", "livemode", "created", "djstripe_updated")
+    search_fields = ("id__exact",)
+    search_help_text = "The whole id of the account"
+
+
+MIRRORED: tuple[type[Model], ...] = (djstripe.Customer, djstripe.Subscription, djstripe.Invoice)
+admin.site.register(MIRRORED, RawObjectAdmin)
+admin.site.register(djstripe.Account, RawAccountAdmin)
