@@ -6,7 +6,9 @@ from typing import Any
 
 MASK = "••••"
 # Stripe's and our own keys, and signing secrets, wherever they stand in a text.
-SECRET_TEXT = re.compile(r"\b(?:(?:bos_)?[sr]k_|bos_pk_|whsec_|ek_)\w+|\b(?:pi|seti)_\w+_secret_\w+")
+SECRET_TEXT = re.compile(
+    r"(?:bos_)?[sr]k_(?:test|live)_\w+|\b[sr]k_\w+|bos_pk_\w+|whsec_\w+|\bek_(?:test|live)_\w+|\b(?:pi|seti)_\w+_secret_\w+"
+)
 SECRET_NAME = re.compile(r"secret|password|token|api_?key|authorization", re.IGNORECASE)
 
 

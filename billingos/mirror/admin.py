@@ -7,13 +7,14 @@ and the raw object with its secrets masked, and never ask a dj-stripe object for
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from djstripe import models as djstripe
 
 from billingos.common.ops_admin import OpsModelAdmin
-from billingos.common.redaction import readable_json, redacted
+from billingos.common.redaction import readable_json
 
 
 class RawObjectAdmin(OpsModelAdmin[Any]):
@@ -41,13 +42,15 @@ class RawObjectAdmin(OpsModelAdmin[Any]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            raise PermissionDenied
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
-            "title": redacted(row.id),
+            "title": row.id,
             "account": self.account(row),
             "row": row,
             "stripe_data": readable_json(row.stripe_data),
@@ -56,9 +59,10 @@ class RawObjectAdmin(OpsModelAdmin[Any]):
 
 
 class RawAccountAdmin(RawObjectAdmin):
-    list_display = ("id", "livemode", "created", "djstripe_updated")
-    search_fields = ("id__exact",)
-    search_help_text = "The whole id of the account"
+    """An account has no account above it."""
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return tuple(name for name in self.list_display if name != "account")
 
 
 MIRRORED: tuple[type[Model], ...] = (djstripe.Customer, djstripe.Subscription, djstripe.Invoice)
