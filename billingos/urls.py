@@ -8,6 +8,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from billingos.api.docs import page as docs_page
 from billingos.api.errors import json_error
 from billingos.common.errors import BillingError, Forbidden, NotFound
 from billingos.dashboard import views as dashboard
@@ -52,6 +53,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/", include(api)),
+    path("docs/<slug:name>", docs_page, name="docs"),
     path("api-docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("accounts/", include("allauth.urls")),
     path("ops/", admin.site.urls),

@@ -69,8 +69,8 @@ class MrrView(MerchantView):
 def _definition(chosen: BillingSettings) -> dict[str, Any]:
     return {
         "metric": "mrr",
-        "text": "Monthly value of the active and past-due subscriptions at the end of each UTC day, without trials, "
-        "one-off lines, usage and tax.",
-        "settings": {"paused_counts": chosen.paused_counts, "churn_at": chosen.churn_at},
-        "doc_url": f"{settings.BASE_URL}/api-docs#metric-mrr",
+        "text": "Monthly value, at the price as listed, of the active and past-due subscriptions at the end of each "
+        "UTC day. Trials, one-off prices and usage do not count.",
+        "settings": {"paused_counts": chosen.paused_counts},
+        "doc_url": f"{settings.BASE_URL}/docs/metrics",
     }

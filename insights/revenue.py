@@ -6,14 +6,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from billingos.merchants.models import BillingSettings
-from billingos.merchants.selectors import settings_of
-
-# Each change holds until the subscription's next one; a day shows what held at its end (UTC). `churn_at=cancellation`
-# books the loss on the day on which the end was decided, not on the day on which it comes.
+# Each change holds until the subscription's next one; a day shows what held at its end (UTC).
 SERIES = """
 WITH spans AS (
-    SELECT customer_stripe_id, mrr, cancels_at, at,
+    SELECT customer_stripe_id, mrr, at,
         lead(at) OVER (PARTITION BY subscription_stripe_id ORDER BY at, position, id) AS until
     FROM subscription_changes
     WHERE merchant_id = %(merchant)s AND currency = %(currency)s
@@ -22,7 +18,6 @@ SELECT day::date, coalesce(sum(mrr), 0)::bigint, count(DISTINCT customer_stripe_
 FROM generate_series(%(start)s::date, %(end)s::date, '1 day') AS day
 LEFT JOIN spans ON spans.at < (day + interval '1 day') AT TIME ZONE 'UTC'
     AND (spans.until IS NULL OR spans.until >= (day + interval '1 day') AT TIME ZONE 'UTC')
-    AND NOT (%(at_cancellation)s AND cancels_at IS NOT NULL)
 GROUP BY day ORDER BY day
 """
 
@@ -38,7 +33,6 @@ class Day:
 
 def mrr_series(merchant_id: UUID, *, currency: str, start: date, end: date) -> list[Day]:
     """One row per day from `start` to `end`, both included."""
-    at_cancellation = settings_of(merchant_id).churn_at == BillingSettings.ChurnAt.CANCELLATION
     with connection.cursor() as cursor:
         cursor.execute(
             SERIES,
@@ -47,7 +41,6 @@ def mrr_series(merchant_id: UUID, *, currency: str, start: date, end: date) -> l
                 "currency": currency,
                 "start": start,
                 "end": end,
-                "at_cancellation": at_cancellation,
             },
         )
         return [Day(*row) for row in cursor.fetchall()]

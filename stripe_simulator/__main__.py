@@ -32,9 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _cannot_listen(options.host, options.port, error)
     if options.webhook_url:
         for connect in (False, True):
-            simulator.add_webhook_endpoint(
-                options.webhook_url, secret=options.webhook_secret, connect=connect
-            )
+            simulator.add_webhook_endpoint(options.webhook_url, secret=options.webhook_secret, connect=connect)
     print(f"Stripe simulator ready on {server.url}", flush=True)
     stop.wait()
     server.close()

@@ -94,9 +94,7 @@ class App:
             work.after()
         return status, body, False
 
-    def _run(
-        self, entry: Endpoint, work: Work, values: dict[str, Any], ids: dict[str, str]
-    ) -> tuple[int, str]:
+    def _run(self, entry: Endpoint, work: Work, values: dict[str, Any], ids: dict[str, str]) -> tuple[int, str]:
         """Status and body; what a failed request changed is undone, except where Stripe keeps it."""
         paths = values.pop("expand", [])
         try:

@@ -208,9 +208,7 @@ class HttpSender:
         if session is None:
             session = self._local.session = requests.Session()
         try:
-            answer = session.post(
-                url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
-            )
+            answer = session.post(url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False)
         except requests.RequestException as error:
             log.info("webhook to %s: %s", url, error)
             return 0

@@ -27,9 +27,7 @@ class Engine:
         self.lock = threading.RLock()
         self.dispatch: Callable[[list[Record]], None] = lambda deliveries: None
 
-    def work(
-        self, account: str, *, request_id: str | None = None, idempotency_key: str | None = None
-    ) -> Work:
+    def work(self, account: str, *, request_id: str | None = None, idempotency_key: str | None = None) -> Work:
         """A unit of work for an account. The caller holds the lock, and commits."""
         return Work(
             store=self.store,

@@ -17,9 +17,7 @@ def emit(work: Work, type: str, record: Record, previous: Json | None = None) ->
     emit_snapshot(work, type, render(work, record), clock=record["_clock"], previous=previous)
 
 
-def emit_snapshot(
-    work: Work, type: str, snapshot: Json, *, clock: str | None, previous: Json | None = None
-) -> None:
+def emit_snapshot(work: Work, type: str, snapshot: Json, *, clock: str | None, previous: Json | None = None) -> None:
     """The same for an object that exists only as JSON."""
     data: Json = {"object": snapshot}
     if previous is not None:
@@ -61,9 +59,7 @@ def changes(before: Json, after: Json) -> Json:
         if isinstance(old, dict) and isinstance(new, dict) and key != "metadata":
             previous[key] = changes(old, new)
         elif key == "metadata" and isinstance(old, dict) and isinstance(new, dict):
-            previous[key] = {
-                name: old.get(name) for name in old.keys() | new.keys() if old.get(name) != new.get(name)
-            }
+            previous[key] = {name: old.get(name) for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
         else:
             previous[key] = old
     return previous

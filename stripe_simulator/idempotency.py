@@ -31,9 +31,7 @@ def recall(store: Store, account: str, key: str, print: str) -> Record | None:
     return found
 
 
-def remember(
-    store: Store, account: str, key: str, print: str, status: int, body: str, request_id: str
-) -> None:
+def remember(store: Store, account: str, key: str, print: str, status: int, body: str, request_id: str) -> None:
     """Keep an answer; it is committed together with what the request changed."""
     store.insert(
         {

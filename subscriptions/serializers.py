@@ -71,8 +71,10 @@ class CreatePrice(StrictSerializer):
             raise serializers.ValidationError({missing: ["Tiered prices need tiers and tiers_mode."]}, code="required")
         if not tiered and "unit_amount" not in attrs:
             raise serializers.ValidationError({"unit_amount": ["This field is required."]}, code="required")
-        if "interval_count" in attrs and "interval" not in attrs:
-            raise serializers.ValidationError({"interval": ["Needed with interval_count."]}, code="required")
+        if {"interval_count", "usage_type"} & set(attrs) and "interval" not in attrs:
+            raise serializers.ValidationError(
+                {"interval": ["Needed with interval_count and usage_type."]}, code="required"
+            )
         return attrs
 
 

@@ -1,4 +1,4 @@
-"""Every input is hostile: a wrong request gets the right 4xx that names the parameter, in the error shape, never a 5xx."""
+"""Every input is hostile: a wrong request gets the right 4xx, in the error shape, naming the parameter; never a 5xx."""
 
 import json
 import time
@@ -93,6 +93,8 @@ BODIES: list[tuple[str, Any, int, str, str | None]] = [
     ("/prices", {"product": "p", "currency": "usd", "unit_amount": "100"}, 400, "parameter_invalid", "unit_amount"),
     ("/prices", {"product": "p", "currency": "usd", "unit_amount": True}, 400, "parameter_invalid", "unit_amount"),
     ("/prices", {"product": "p", "currency": "usd", "unit_amount": HUGE}, 400, "parameter_invalid", "unit_amount"),
+    ("/prices", {"product": "p", "currency": "usd", "unit_amount": 1, "usage_type": "licensed"}, 400,
+     "parameter_missing", "interval"),
     ("/prices", {"product": "p", "currency": "usd", "billing_scheme": "tiered"}, 400, "parameter_missing", "tiers"),
     ("/subscriptions", {"items": [{"price": "p"}]}, 400, "parameter_missing", "customer_id"),
     ("/subscriptions", {"customer_id": "known", "items": []}, 400, "parameter_invalid", "items"),
@@ -143,6 +145,8 @@ RAW_BODIES = [
     b"\xff\xfe",
     b'{"name": "A", "name": "B"}',
     b'{"name": NaN}',
+    b'{"name": 1e999}',
+    b'{"name": 1e-999999999999}',
     b'{"name": ' + b"9" * 5000 + b"}",
     b'{"name": ' + b"[" * 5000 + b"]" * 5000 + b"}",
     b'{"name": ' + b"[" * 30 + b"]" * 30 + b"}",
@@ -312,6 +316,13 @@ NO_EVENTS: list[tuple[Any, str | None]] = [
 def test_a_signed_body_that_is_no_event(committed_db: None, event: Any, param: str | None) -> None:
     body = json.dumps(event).encode()
     refused(deliver(body, signed(body)), 400, None, param)
+
+
+def test_the_intake_takes_nothing_but_posts_of_a_fair_size(committed_db: None) -> None:
+    answer = Client().get("/api/webhooks/stripe")
+    refused(answer, 405, "method_not_allowed")
+    body = b"x" * (2 * 1024 * 1024 + 1)
+    refused(deliver(body, signed(body)), 413, "body_too_large")
 
 
 def test_a_signed_body_that_is_not_json(committed_db: None) -> None:

@@ -33,7 +33,7 @@ class ExactNumber(serializers.DecimalField):
         super().__init__(max_digits=25, decimal_places=10, **options)
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, bool) or not isinstance(data, (int, float, Decimal, str)):
+        if isinstance(data, bool) or not isinstance(data, (int, Decimal, str)):
             self.fail("invalid")
         number = super().to_internal_value(data)
         if not number.is_finite():
@@ -52,7 +52,7 @@ class TrackUsage(StrictSerializer):
     def validate_properties(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > 50 or any(isinstance(inner, (dict, list)) for inner in value.values()):
             raise serializers.ValidationError("At most 50 properties, each a text, a number or a boolean.")
-        return value
+        return {name: float(inner) if isinstance(inner, Decimal) else inner for name, inner in value.items()}
 
 
 class TrackedSerializer(serializers.Serializer[Any]):

@@ -22,7 +22,7 @@ def error_body(error: BillingError, request_id: str) -> dict[str, Any]:
             "message": error.message,
             "param": error.param,
             "request_id": request_id,
-            "doc_url": f"{settings.BASE_URL}/api-docs#error-{error.code.replace('_', '-')}",
+            "doc_url": f"{settings.BASE_URL}/docs/api#codes",
         }
     }
 

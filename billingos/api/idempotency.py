@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from billingos.api.authentication import merchant_of
 from billingos.api.errors import as_billing_error, error_body
 from billingos.api.models import IdempotencyRecord
-from billingos.common.errors import BillingError, Conflict, InvalidRequest
+from billingos.common.errors import Conflict, InvalidRequest
 from billingos.common.locks import held
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
@@ -30,6 +30,7 @@ Method = Callable[Concatenate[Any, Request, P], Response]
 LIFE = timedelta(hours=24)
 SHAPE = re.compile(r"[\x21-\x7e]{1,255}")
 NOT_STORED = {401, 429}
+PASSING_CODES = {"idempotency_in_flight", "in_flight"}
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -106,7 +107,8 @@ def _record(merchant: Merchant, key: str, fingerprint: str) -> IdempotencyRecord
 
 def _remember_refusal(merchant: Merchant, record: IdempotencyRecord, raised: Exception, request: Request) -> None:
     error = as_billing_error(raised)
-    if isinstance(error, BillingError) and error.status < 500 and error.status not in NOT_STORED:
+    passes = error is None or error.status >= 500 or error.status in NOT_STORED or error.code in PASSING_CODES
+    if error and not passes:
         _remember(merchant, record, error.status, error_body(error, getattr(request, "request_id", "")))
 
 

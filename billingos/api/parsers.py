@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
@@ -14,7 +15,10 @@ MAX_DIGITS = 30
 
 
 class StrictJSONParser(BaseParser):
-    """Refuses duplicate keys, NaN and Infinity, numbers beyond all use, NUL characters and deep nesting."""
+    """Numbers with a fraction become Decimal.
+
+    Refuses duplicate keys, NaN and Infinity, numbers beyond all use, NUL characters and deep nesting.
+    """
 
     media_type = "application/json"
 
@@ -28,6 +32,7 @@ class StrictJSONParser(BaseParser):
                 object_pairs_hook=_object,
                 parse_constant=_constant,
                 parse_int=_integer,
+                parse_float=_decimal,
             )
         except (ValueError, RecursionError) as error:
             raise InvalidRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from error
@@ -54,6 +59,14 @@ def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise ValueError("a number has too many digits")
     return int(digits)
+
+
+def _decimal(digits: str) -> Decimal:
+    """Exactly what was written: a float would round it."""
+    value = Decimal(digits)
+    if len(digits) > MAX_DIGITS + 10 or abs(value.adjusted()) > MAX_DIGITS:
+        raise ValueError("a number is beyond all use")
+    return value
 
 
 def _strings(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:

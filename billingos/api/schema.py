@@ -54,19 +54,28 @@ def page_of(item: type[serializers.Serializer[Any]]) -> Any:
     )
 
 
+def _operation_id(summary: str) -> str:
+    """The name that generated clients call it by: "Retrieve a customer" is `retrieve_customer`."""
+    return "_".join(word for word in summary.lower().split() if word not in {"a", "an", "one"})
+
+
 def reads(
     summary: str, answer: Any, query: type[QuerySerializer] | None = None, *, not_found: bool = False
 ) -> Callable[[F], F]:
     """Documents a GET."""
     statuses = (400, 401, 403, 404, 429, 503) if not_found else (400, 401, 403, 429, 503)
     return extend_schema(
-        summary=summary, parameters=[query] if query else [], responses={200: answer, **errors(*statuses)}
+        operation_id=_operation_id(summary),
+        summary=summary,
+        parameters=[query] if query else [],
+        responses={200: answer, **errors(*statuses)},
     )
 
 
 def writes(summary: str, body: Any, answer: Any, *, status: int = 201) -> Callable[[F], F]:
     """Documents a POST that takes an Idempotency-Key."""
     return extend_schema(
+        operation_id=_operation_id(summary),
         summary=summary,
         request=body,
         parameters=[IDEMPOTENCY],

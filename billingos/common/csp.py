@@ -21,7 +21,7 @@ POLICY = "; ".join(
 OPS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'"
 )
-# Swagger UI sets style attributes and starts from an inline script of ours; it shows no merchant's data.
+# Swagger UI sets style attributes; it shows no merchant's data.
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 

@@ -54,7 +54,7 @@ class Conflict(BillingError):
 
 
 class PaymentRequired(BillingError):
-    """Stripe declined the card; `code` is Stripe's decline code."""
+    """Stripe declined the card; `code` is Stripe's error code."""
 
     status = 402
     code = "card_declined"

@@ -12,8 +12,9 @@ from pathlib import Path
 from billingos.embedded.state import BASE_DIR
 from billingos.embedded.valkey import leashed, supervisor_mark
 
-SHORT_LIFE_SECONDS = 20
-LONGEST_WAIT_SECONDS = 8.0
+SHORT_LIFE_SECONDS = 10
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,15 @@ class Child:
             if code:
                 self._on_line(self.name, f"failed {self.ATTEMPTS_OF_ONCE} times; giving up (the reason is above)")
             return
-        self._postpone(_how_it_ended(code))
+        self._postpone(code)
 
-    def _postpone(self, ended: str) -> None:
+    def _postpone(self, code: int) -> None:
+        """The pause grows while the program fails by itself; one that was killed from outside is not at fault."""
         short = time.monotonic() - self._started_at < SHORT_LIFE_SECONDS
-        self._failures = self._failures + 1 if short else 0
-        pause = min(0.25 * 2**self._failures, LONGEST_WAIT_SECONDS)
+        self._failures = self._failures + 1 if short and code != -signal.SIGKILL else 0
+        pause = min(FIRST_PAUSE_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
         self._next_start_at = time.monotonic() + pause
-        self._on_line(self.name, f"{ended}; starting again in {pause:.1f} s")
+        self._on_line(self.name, f"{_how_it_ended(code)}; starting again in {pause:.1f} s")
 
     def _pass_on_lines(self, process: subprocess.Popen[bytes]) -> None:
         for line in process.stdout or ():

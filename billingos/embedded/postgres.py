@@ -143,6 +143,7 @@ class Cluster:
             password_file.unlink()
             part.rename(self.data)
             write_private(self.home / "state-id", self.state.secret("id"))
+            write_private(self.home / "state-folder", f"{self.state.path}\n")  # for whoever finds this folder
         except OSError as error:
             raise explain_os_error(error, doing=f"creating the database cluster in {self.home}") from error
 

@@ -130,7 +130,7 @@ class Stack:
     def _worker(self) -> Program:
         options = ["--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         # The advice not to run as root takes nine lines at each start; whoever runs as root has decided so.
-        hush = ["-W", "ignore:You're running the worker with superuser:RuntimeWarning"]
+        hush = ["-W", "ignore:You're running the worker with superuser:UserWarning"]
         return self._program("worker", *hush, "-m", "celery", "-q", "-A", "billingos", "worker", *options)
 
     def _beat(self) -> Program:

@@ -117,18 +117,8 @@ class Membership(MerchantOwned):
 class BillingSettings(MerchantOwned):
     """How a merchant's numbers and rules differ from the defaults."""
 
-    class ChurnAt(models.TextChoices):
-        CANCELLATION = "cancellation"
-        PERIOD_END = "period_end"
-
     paused_counts = models.BooleanField(
         default=False, help_text="Whether a subscription whose collection is paused still counts as MRR."
-    )
-    churn_at = models.CharField(
-        max_length=20,
-        choices=ChurnAt.choices,
-        default=ChurnAt.PERIOD_END,
-        help_text="When churn is booked for a subscription that is set to end.",
     )
     past_due_keeps_access = models.BooleanField(
         default=True, help_text="Whether a customer keeps the entitlements while a payment is retried."

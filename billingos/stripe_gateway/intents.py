@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)  # before the sweep looks at it; longer than Stripe's time-out with its retry
 KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
+CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
 
 
@@ -71,6 +72,8 @@ def _begin(
 ) -> tuple[list[WriteIntent], bool]:
     with scope(merchant.id):
         if known := _known(merchant, key):
+            if [_hash(call) for call in calls] != [intent.body_hash for intent in known]:
+                raise Conflict("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
             return _take_over(known), True
         intents = [_intent(merchant, group, step, call, key) for step, call in enumerate(calls)]
         intents[0].claim = claim
@@ -85,10 +88,11 @@ def _begin(
 
 
 def _known(merchant: "Merchant", key: str | None) -> list[WriteIntent]:
-    """The calls of the request that came with this key before, locked."""
+    """The calls of the request that came with this key before, locked. After a day the key is free again."""
     if key is None:
         return []
     rows = WriteIntent.objects.for_merchant(merchant.id).filter(idempotency_key=key)
+    rows.filter(created_at__lt=timezone.now() - CALLERS_KEY_LIFE).update(idempotency_key=None)
     return list(rows.select_for_update().order_by("step"))
 
 
@@ -107,9 +111,16 @@ def _intent(merchant: "Merchant", group: UUID, step: int, call: Call, key: str |
         operation=call.operation,
         target=call.target,
         params=params,
-        body_hash=hashlib.sha256(json.dumps(call.params, sort_keys=True).encode()).hexdigest(),
+        body_hash=_hash(call),
         lease_until=timezone.now() + LEASE,
     )
+
+
+def _hash(call: Call) -> str:
+    """What tells one call from another; an id that we choose ourselves differs with each try and does not count."""
+    params = {name: value for name, value in call.params.items() if name != "id"}
+    target = "" if call.operation == "products.features.create" else call.target
+    return hashlib.sha256(json.dumps([call.operation, target, params], sort_keys=True).encode()).hexdigest()
 
 
 def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
@@ -153,7 +164,7 @@ def _send(merchant: "Merchant", intent: WriteIntent) -> dict[str, Any]:
     """Asks Stripe; for a create whose idempotency key it may have forgotten, looks for the object first."""
     if timezone.now() - intent.created_at > KEY_LIFE:
         since = int((intent.created_at - timedelta(minutes=5)).timestamp())
-        if found := made_by_intent(merchant, intent.operation, str(intent.id), since):
+        if found := made_by_intent(merchant, intent.operation, intent.params, str(intent.id), since):
             return found
     request = Call(intent.operation, intent.params, intent.target)
     return send(merchant, request, f"{intent.id}:{intent.step}:{intent.attempt}")

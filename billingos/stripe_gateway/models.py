@@ -9,7 +9,7 @@ class WriteIntent(MerchantOwned):
     """One call that changes Stripe.
 
     The calls of one request share `group` and are all committed, with their exact parameters, before the first one is
-    made, so that whoever finds them later can finish them. Stripe's idempotency key is made of group, step and attempt;
+    made, so that whoever finds them later can finish them. Stripe's idempotency key is made of id, step and attempt;
     the attempt rises only after a failure that is definite.
     """
 

@@ -1,6 +1,6 @@
 """The calls that BillingOS makes, by name: a name is what a write intent can store and a later process can repeat."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,17 +52,32 @@ READS: dict[str, Retrieve] = {
 }
 
 
-def _list_subscriptions(v1: V1, params: Any, options: stripe.RequestOptions) -> Any:
-    every: Any = {**params, "status": "all"}  # Stripe leaves canceled ones out unless asked
-    return v1.subscriptions.list(every, options)
-
-
-# Newest-first lists in which an intent whose idempotency key Stripe has forgotten can be looked for.
-LISTS: dict[str, Callable[[V1, Any, stripe.RequestOptions], Any]] = {
-    "customers.create": lambda v1, params, options: v1.customers.list(params, options),
-    "prices.create": lambda v1, params, options: v1.prices.list(params, options),
-    "products.create": lambda v1, params, options: v1.products.list(params, options),
-    "subscriptions.create": _list_subscriptions,
+# Where to look for what an intent may have made, once Stripe has forgotten its idempotency key: a list, and its filters
+# out of the create's own parameters. (Plain lists leave out what lives on a test clock, and canceled subscriptions.)
+Search = tuple[Callable[[V1, Any, stripe.RequestOptions], Any], Callable[[dict[str, Any], int], dict[str, Any]]]
+SEARCHES: dict[str, Search] = {
+    "customers.create": (
+        lambda v1, filters, options: v1.customers.list(filters, options),
+        lambda params, since: (
+            {"test_clock": params["test_clock"]} if "test_clock" in params else {"created": {"gte": since}}
+        ),
+    ),
+    "products.create": (
+        lambda v1, filters, options: v1.products.list(filters, options),
+        lambda params, since: {"ids": [params["id"]]},
+    ),
+    "prices.create": (
+        lambda v1, filters, options: v1.prices.list(filters, options),
+        lambda params, since: {"product": params["product"]},
+    ),
+    "features.create": (
+        lambda v1, filters, options: v1.entitlements.features.list(filters, options),
+        lambda params, since: {"lookup_key": params["lookup_key"]},
+    ),
+    "subscriptions.create": (
+        lambda v1, filters, options: v1.subscriptions.list(filters, options),
+        lambda params, since: {"customer": params["customer"], "status": "all"},
+    ),
 }
 
 
@@ -97,17 +112,18 @@ def _complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str
     return found
 
 
-def made_by_intent(merchant: "Merchant", operation: str, intent_id: str, since: int) -> dict[str, Any] | None:
-    """The object that carries the intent's id in its metadata, among those created after `since` (Unix seconds)."""
-    if operation not in LISTS:
+def made_by_intent(
+    merchant: "Merchant", operation: str, params: dict[str, Any], intent_id: str, since: int
+) -> dict[str, Any] | None:
+    """The object that carries the intent's id in its metadata, if the intent has made one. `since` (Unix seconds)
+    bounds the search where nothing better does."""
+    if operation not in SEARCHES:
         return None
     options = options_for(merchant)
-    for found in _pages(operation, {"created": {"gte": since}, "limit": 100}, options):
+    find, filters = SEARCHES[operation]
+    pages = find(client().v1, {**filters(params, since), "limit": 100}, options)
+    for row in pages.auto_paging_iter():
+        found: dict[str, Any] = row.to_dict(for_json=True)
         if (found.get("metadata") or {}).get("billingos_intent") == intent_id:
             return found
     return None
-
-
-def _pages(operation: str, params: dict[str, Any], options: stripe.RequestOptions) -> Iterator[dict[str, Any]]:
-    for found in LISTS[operation](client().v1, params, options).auto_paging_iter():
-        yield found.to_dict(for_json=True)

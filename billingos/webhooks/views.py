@@ -4,7 +4,6 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from billingos.api.errors import json_error
 from billingos.common.errors import BillingError, BodyTooLarge, Unavailable
@@ -15,13 +14,14 @@ MAX_BODY = 2 * 1024 * 1024  # bytes; Stripe's events are far smaller
 
 
 @csrf_exempt
-@require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """200 once the event is stored, also when it was before; 400 for a bad signature; 503 asks Stripe to come again."""
     try:
-        if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
+        _refuse_other_methods(request)
+        body = request.read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
             raise BodyTooLarge("The body is too large.")
-        event = verified(request.body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS)
+        event = verified(body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS)
         fresh = store(event)
     except BillingError as error:
         return json_error(request, error)
@@ -30,3 +30,10 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     if fresh:
         wake_drainer()
     return JsonResponse({"received": True, "duplicate": not fresh})
+
+
+def _refuse_other_methods(request: HttpRequest) -> None:
+    if request.method != "POST":
+        refused = BillingError("Stripe delivers with POST.", code="method_not_allowed")
+        refused.status = 405
+        raise refused

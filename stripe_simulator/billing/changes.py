@@ -40,13 +40,10 @@ def price_of(work: Work, sent: dict[str, Any], prefix: str) -> Record:
         raise missing_param(f"{prefix}[price]")
     price = work.get("price", sent["price"], f"{prefix}[price]")
     if not price["active"]:
-        raise invalid(
-            "The price specified is inactive. This field only accepts active prices.", f"{prefix}[price]"
-        )
+        raise invalid("The price specified is inactive. This field only accepts active prices.", f"{prefix}[price]")
     if price["recurring"] is None:
         raise invalid(
-            "The price specified is set to `type=one_time` but this field only accepts prices with "
-            "`type=recurring`.",
+            "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.",
             f"{prefix}[price]",
         )
     return price
@@ -71,8 +68,7 @@ def apply(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
     change = Change(
         old=clone(subscription["items"]["data"]),
         at=_proration_date(subscription, values, now),
-        prorates=values.get("proration_behavior") != "none"
-        and subscription["status"] in ("active", "past_due"),
+        prorates=values.get("proration_behavior") != "none" and subscription["status"] in ("active", "past_due"),
     )
     interval = subscriptions.recurring_of(work, subscription)
     if values.get("items"):
@@ -81,8 +77,7 @@ def apply(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
     if "trial_end" in values:
         _change_trial(work, subscription, values["trial_end"], now, change)
     elif subscription["status"] != "trialing" and (
-        subscriptions.recurring_of(work, subscription) != interval
-        or values.get("billing_cycle_anchor") == "now"
+        subscriptions.recurring_of(work, subscription) != interval or values.get("billing_cycle_anchor") == "now"
     ):
         _restart(work, subscription, now, change)
     if subscription["cancel_at_period_end"]:
@@ -195,9 +190,7 @@ def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     _pend(work, subscription, item, price, amount, at, "Remaining time on")
 
 
-def _pend(
-    work: Work, subscription: Record, item: Json, price: Record, amount: int, at: int, words: str
-) -> None:
+def _pend(work: Work, subscription: Record, item: Json, price: Record, amount: int, at: int, words: str) -> None:
     name = work.get("product", price["product"])["name"]
     times = f"{item['quantity']} × " if item["quantity"] != 1 else ""
     body: Record = {

@@ -12,9 +12,7 @@ from stripe_simulator.work import Work
 DRAFT_SECONDS = 3_600  # how long a renewal stays a draft before it finalises
 
 
-def create(
-    work: Work, subscription: Record, reason: str, drawn: list[Json], period: tuple[int, int]
-) -> Record:
+def create(work: Work, subscription: Record, reason: str, drawn: list[Json], period: tuple[int, int]) -> Record:
     """A draft with these lines and the subscription's pending items; ``announce`` says that it was made."""
     customer = work.get("customer", subscription["customer"])
     id = new_id("invoice")
@@ -95,9 +93,7 @@ def _balances(balance: int, total: int) -> tuple[int, int, int]:
     return (balance, owed, 0) if owed < 0 else (balance, 0, owed)
 
 
-def attempt(
-    work: Work, invoice: Record, method: Record | None = None, *, by_hand: bool = False
-) -> str | None:
+def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_hand: bool = False) -> str | None:
     """Try to collect an open invoice; the decline code (``no_payment_method`` where there is none), or None.
 
     A try ``by_hand`` leaves the schedule of automatic tries as it is.

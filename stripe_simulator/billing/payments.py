@@ -26,9 +26,7 @@ def open_payment(work: Work, invoice: Record) -> Record:
     """The payment intent of a finalised invoice that still asks for money, with its invoice payment."""
     now = work.now(invoice["_clock"])
     intent_id = new_id("payment_intent")
-    intent = work.insert(
-        "payment_intent", _intent_body(invoice, intent_id, now), clock=invoice["_clock"], id=intent_id
-    )
+    intent = work.insert("payment_intent", _intent_body(invoice, intent_id, now), clock=invoice["_clock"], id=intent_id)
     body: Record = {
         "amount_paid": None,
         "amount_requested": invoice["amount_due"],
@@ -54,9 +52,7 @@ def intent_of(work: Work, invoice: Record) -> Record | None:
 def charge(work: Work, intent: Record, method: Record, description: str | None) -> str | None:
     """Charge the intent's amount to a payment method; the decline code, or None when it succeeded."""
     decline = cards.by_number(method["_number"], "number").decline
-    charged = work.insert(
-        "charge", _charge_body(work, intent, method, decline, description), clock=intent["_clock"]
-    )
+    charged = work.insert("charge", _charge_body(work, intent, method, decline, description), clock=intent["_clock"])
     charged_error = None if decline is None else _last_error(work, charged, method, decline)
     with work.edit(intent):
         intent |= {
@@ -155,9 +151,7 @@ def _description(invoice: Record) -> str:
     return reasons.get(invoice["billing_reason"], "Subscription update")
 
 
-def _charge_body(
-    work: Work, intent: Record, method: Record, decline: str | None, description: str | None
-) -> Json:
+def _charge_body(work: Work, intent: Record, method: Record, decline: str | None, description: str | None) -> Json:
     paid = decline is None
     return {
         "amount": intent["amount"],

@@ -83,9 +83,7 @@ def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
         raise error
 
 
-def _invoice(
-    work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False
-) -> Record:
+def _invoice(work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False) -> Record:
     drawn = [lines.period_line(work, subscription, item, free=free) for item in subscription["items"]["data"]]
     return invoices.create(work, subscription, reason, drawn, period)
 

@@ -20,9 +20,7 @@ _PROFILE: Fields = {
 _SHARED: Fields = {
     "business_profile": Hash(fields=_PROFILE),
     "business_type": Text(choices=("company", "government_entity", "individual", "non_profit")),
-    "capabilities": Hash(
-        fields={"card_payments": Hash(fields=_REQUESTED), "transfers": Hash(fields=_REQUESTED)}
-    ),
+    "capabilities": Hash(fields={"card_payments": Hash(fields=_REQUESTED), "transfers": Hash(fields=_REQUESTED)}),
     "default_currency": Text(),
     "email": Text(),
     "metadata": Metadata(),
@@ -206,8 +204,7 @@ def _controller(type: str, chosen: Json) -> Json:
         "type": "application",
         "is_controller": True,
         "fees": {"payer": "account"} | (chosen.get("fees") or {}),
-        "losses": {"payments": "stripe" if type == "standard" else "application"}
-        | (chosen.get("losses") or {}),
+        "losses": {"payments": "stripe" if type == "standard" else "application"} | (chosen.get("losses") or {}),
         "requirement_collection": chosen.get("requirement_collection", "stripe"),
         "stripe_dashboard": {"type": dashboard} | (chosen.get("stripe_dashboard") or {}),
     }

@@ -28,9 +28,7 @@ from stripe_simulator.work import Work
 
 _TEXTS = ("business_name", "description", "email", "individual_name", "name", "phone")
 _INVOICE_SETTINGS: Fields = {
-    "custom_fields": Sequenced(
-        of=Hash(fields={"name": Text(required=True), "value": Text(required=True)}), most=4
-    ),
+    "custom_fields": Sequenced(of=Hash(fields={"name": Text(required=True), "value": Text(required=True)}), most=4),
     "default_payment_method": Text(),
     "footer": Text(),
 }
@@ -121,8 +119,7 @@ def list_customers(work: Work, values: dict[str, Any]) -> Json:
     found = (
         customer
         for customer in work.related("customer", "clock", clock)
-        if (email is None or customer["email"] == email)
-        and within(values.get("created"), customer["created"])
+        if (email is None or customer["email"] == email) and within(values.get("created"), customer["created"])
     )
     return page(work, found, values, "/v1/customers")
 
@@ -140,9 +137,7 @@ _CLAUSE = re.compile(
 def search(work: Work, values: dict[str, Any]) -> Json:
     """Customers by ``email``, ``name``, ``phone`` or ``metadata['key']``; ``:`` is exact, ``~`` in part."""
     clauses = [_clause(text) for text in values["query"].split(" AND ")]
-    found = [
-        record for record in newest_first(work.all("customer")) if all(_holds(record, one) for one in clauses)
-    ]
+    found = [record for record in newest_first(work.all("customer")) if all(_holds(record, one) for one in clauses)]
     start, limit = int(values.get("page") or 0), values.get("limit", 10)
     more = len(found) > start + limit
     return {

@@ -143,9 +143,7 @@ def _require_open(invoice: Record) -> None:
     if invoice["status"] == "paid":
         raise invalid("Invoice is already paid")
     if invoice["status"] != "open":
-        raise invalid(
-            f"Invoices with status {invoice['status']} can't be paid.", None, "invoice_not_editable"
-        )
+        raise invalid(f"Invoices with status {invoice['status']} can't be paid.", None, "invoice_not_editable")
 
 
 def _method(work: Work, invoice: Record, id: str) -> Record:

@@ -19,10 +19,6 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
 def list_intents(work: Work, values: dict[str, Any]) -> Json:
     """Payment intents."""
     customer = values.get("customer")
-    found = (
-        work.all("payment_intent")
-        if customer is None
-        else work.related("payment_intent", "customer", customer)
-    )
+    found = work.all("payment_intent") if customer is None else work.related("payment_intent", "customer", customer)
     chosen = (intent for intent in found if within(values.get("created"), intent["created"]))
     return page(work, chosen, values, "/v1/payment_intents")

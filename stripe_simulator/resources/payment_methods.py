@@ -102,9 +102,7 @@ def detach(work: Work, values: dict[str, Any], id: str) -> Json:
     method = work.get("payment_method", id, "payment_method")
     customer = work.find("customer", method["customer"])
     if customer is None:
-        raise invalid(
-            "The payment method you provided is not attached to a customer so detachment is impossible."
-        )
+        raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
     before = method["customer"]
     with work.edit(method):
         method["customer"] = None
@@ -131,9 +129,7 @@ def list_methods(work: Work, values: dict[str, Any]) -> Json:
     return page(work, _of(work, customer, values.get("type")), values, "/v1/payment_methods")
 
 
-@endpoint(
-    "GET", "/v1/customers/<id>/payment_methods", LISTING | {"type": Text(), "allow_redisplay": _REDISPLAY}
-)
+@endpoint("GET", "/v1/customers/<id>/payment_methods", LISTING | {"type": Text(), "allow_redisplay": _REDISPLAY})
 def list_of_customer(work: Work, values: dict[str, Any], id: str) -> Json:
     """Payment methods of a customer."""
     work.get("customer", id, "customer")

@@ -35,9 +35,7 @@ _FEEDBACK = (
     "too_expensive", "unused",
 )  # fmt: skip
 _PRORATION = Text(choices=("always_invoice", "create_prorations", "none"))
-_BEHAVIOR = Text(
-    choices=("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete")
-)
+_BEHAVIOR = Text(choices=("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"))
 _PRICE_DATA: Fields = {
     "currency": Text(required=True),
     "product": Text(required=True),
@@ -56,9 +54,7 @@ _DETAILS = Hash(fields={"comment": Text(), "feedback": Text(choices=_FEEDBACK)})
 _TRIAL_SETTINGS = Hash(
     fields={
         "end_behavior": Hash(
-            fields={
-                "missing_payment_method": Text(required=True, choices=("cancel", "create_invoice", "pause"))
-            }
+            fields={"missing_payment_method": Text(required=True, choices=("cancel", "create_invoice", "pause"))}
         )
     }
 )
@@ -141,9 +137,7 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
     | {
         "billing_cycle_anchor": Text(choices=("now", "unchanged")),
         "cancellation_details": _DETAILS,
-        "items": Sequenced(
-            of=Hash(fields=_ITEM | {"id": Text(), "deleted": Flag(), "clear_usage": Flag()}), most=20
-        ),
+        "items": Sequenced(of=Hash(fields=_ITEM | {"id": Text(), "deleted": Flag(), "clear_usage": Flag()}), most=20),
         "proration_date": Integer(),
     },
 )
@@ -249,9 +243,7 @@ def _check_currency(customer: Record, currency: str) -> None:
 
 def _trial_end(values: dict[str, Any], now: int) -> int | None:
     if "trial_period_days" in values and "trial_end" in values:
-        raise invalid(
-            "You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end"
-        )
+        raise invalid("You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end")
     if "trial_period_days" in values:
         return now + int(values["trial_period_days"]) * standing.DAY
     trial_end = values.get("trial_end")
@@ -269,9 +261,7 @@ def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
     if "metadata" in values:
         subscription["metadata"] = merged_metadata(subscription["metadata"], values["metadata"])
     if "default_payment_method" in values:
-        subscription["default_payment_method"] = _own_method(
-            work, subscription, values["default_payment_method"]
-        )
+        subscription["default_payment_method"] = _own_method(work, subscription, values["default_payment_method"])
     if values.get("payment_settings"):
         subscription["payment_settings"] |= values["payment_settings"]
     if values.get("trial_settings"):
@@ -284,9 +274,7 @@ def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
     if "cancel_at" in values:
         _cancel_at(work, subscription, values["cancel_at"])
     if subscription["collection_method"] == "send_invoice" and subscription["days_until_due"] is None:
-        raise invalid(
-            "If `collection_method` is `send_invoice`, days_until_due is required.", "days_until_due"
-        )
+        raise invalid("If `collection_method` is `send_invoice`, days_until_due is required.", "days_until_due")
 
 
 def _own_method(work: Work, subscription: Record, id: str | None) -> str | None:
@@ -326,9 +314,7 @@ def _mark_requested(subscription: Record, at: int | None) -> None:
     subscription["cancellation_details"] |= {"reason": reason}
 
 
-def _body(
-    customer: Record, items: list[Json], id: str, currency: str, now: int, trial_end: int | None
-) -> Json:
+def _body(customer: Record, items: list[Json], id: str, currency: str, now: int, trial_end: int | None) -> Json:
     return {
         "application": None,
         "application_fee_percent": None,

@@ -43,8 +43,7 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
 @endpoint(
     "POST",
     "/v1/webhook_endpoints/<id>",
-    _SHARED
-    | {"disabled": Flag(), "enabled_events": Sequenced(of=Text(required=True), most=500), "url": Text()},
+    _SHARED | {"disabled": Flag(), "enabled_events": Sequenced(of=Text(required=True), most=500), "url": Text()},
 )
 def update(work: Work, values: dict[str, Any], id: str) -> Json:
     """Change what is sent."""
@@ -113,9 +112,7 @@ def _add(work: Work, values: dict[str, Any], secret: str) -> Record:
 def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise invalid(
-            "Invalid URL: An explicit scheme (such as https) must be provided.", "url", "url_invalid"
-        )
+        raise invalid("Invalid URL: An explicit scheme (such as https) must be provided.", "url", "url_invalid")
 
 
 def _only_platform(work: Work) -> None:

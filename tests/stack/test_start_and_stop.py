@@ -21,7 +21,7 @@ pytestmark = pytest.mark.stack
 def test_the_stack_comes_up_heals_stops_and_comes_back(tmp_path: Path) -> None:
     with RunningStack(tmp_path / "state") as stack:
         stack.start()
-        assert "Ctrl-C stops everything" in stack.output()
+        stack.wait_until(lambda: "Ctrl-C stops everything" in stack.output())
         assert_settings_are_private_and_complete(stack)
         for name in ("web", "worker", "beat", "valkey", "postgres"):
             stack.kill(name)

@@ -92,9 +92,7 @@ class Contract:
         node = class_of(kind)
         self._fields(value, node, (node,), kind)
 
-    def _fields(
-        self, value: dict[str, Any], node: ast.ClassDef, scopes: tuple[ast.ClassDef, ...], path: str
-    ) -> None:
+    def _fields(self, value: dict[str, Any], node: ast.ClassDef, scopes: tuple[ast.ClassDef, ...], path: str) -> None:
         known = hints(node)
         for name in value.keys() - known.keys():
             self.wrong.append(f"{path}.{name}: unknown")
@@ -207,9 +205,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
     client.accounts.update(account.id, {"business_profile": {"name": "Café"}})
     link: Any = {"account": account.id, "type": "account_onboarding"}
     link |= {"refresh_url": "http://a.test", "return_url": "http://b.test"}
-    made = requests.post(
-        f"{shop.url}/v1/account_links", data=link, auth=("sk_test_simulator", ""), timeout=10
-    )
+    made = requests.post(f"{shop.url}/v1/account_links", data=link, auth=("sk_test_simulator", ""), timeout=10)
 
     paths = [
         "accounts",

@@ -6,9 +6,7 @@ SUMMARY = "entitlements.active_entitlement_summary.updated"
 
 
 def keys(shop: Shop, customer: str) -> set[str]:
-    return {
-        one.lookup_key for one in shop.client.v1.entitlements.active_entitlements.list({"customer": customer})
-    }
+    return {one.lookup_key for one in shop.client.v1.entitlements.active_entitlements.list({"customer": customer})}
 
 
 def product_with(shop: Shop, *features: str) -> str:

@@ -100,7 +100,6 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('paused_counts', models.BooleanField(default=False, help_text='Whether a subscription whose collection is paused still counts as MRR.')),
-                ('churn_at', models.CharField(choices=[('cancellation', 'Cancellation'), ('period_end', 'Period End')], default='period_end', help_text='When churn is booked for a subscription that is set to end.', max_length=20)),
                 ('past_due_keeps_access', models.BooleanField(default=True, help_text='Whether a customer keeps the entitlements while a payment is retried.')),
                 ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
             ],
