@@ -56,6 +56,13 @@ def pretty(value: Any) -> str:
     return format_html('<pre class="ops-json">{}</pre>', readable_json(value))
 
 
+def mode_of(livemode: bool | None) -> str:
+    """Stripe's mode in words: a cross for "test" reads like a fault."""
+    if livemode is None:
+        return "unknown"
+    return "live" if livemode else "test"
+
+
 def status_column(*, colours: dict[str, str]) -> Callable[[Show], Show]:
     """A column with the row's `status` as a label; `colours` are unfold's: info, success, warning, danger."""
     return cast(Callable[[Show], Show], display(description="status", ordering="status", label=colours))

@@ -172,3 +172,6 @@ class AuditEntry(Recorded):
         db_table = "audit_entries"
         verbose_name_plural = "audit entries"
         indexes = (models.Index(fields=["merchant", "-id"], name="audit_entries_list"),)
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.target}" if self.target else self.action

@@ -4,6 +4,7 @@ dj-stripe's own pages print secret keys, offer actions that call Stripe, and bre
 and the raw object with its secrets masked, and never ask a dj-stripe object for its name: that may query, or fail.
 """
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -13,14 +14,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from djstripe import models as djstripe
 
-from billingos.common.ops_admin import OpsModelAdmin
+from billingos.common.ops_admin import OpsModelAdmin, mode_of
 from billingos.common.redaction import readable_json
 
 
 class RawObjectAdmin(OpsModelAdmin[Any]):
     """Lists without the payload, one object with it."""
 
-    list_display = ("id", "account", "livemode", "created", "djstripe_updated")
+    list_display = ("id", "account", "mode", "created", "as_of")
     list_display_links = ("id",)
     list_filter = ("livemode",)
     search_fields = ("id__exact", "djstripe_owner_account__id__exact")
@@ -34,6 +35,15 @@ class RawObjectAdmin(OpsModelAdmin[Any]):
     @admin.display(description="account")
     def account(self, row: Any) -> str:
         return str(row.djstripe_owner_account_id or "the platform's own")
+
+    @admin.display(description="mode")
+    def mode(self, row: Any) -> str:
+        return mode_of(row.livemode)
+
+    @admin.display(description="as of the event of", ordering="djstripe_updated")
+    def as_of(self, row: Any) -> datetime:
+        at: datetime = row.djstripe_updated  # our writer keeps the stamp of the event there
+        return at
 
     def change_view(
         self,
@@ -52,6 +62,7 @@ class RawObjectAdmin(OpsModelAdmin[Any]):
             "opts": self.model._meta,
             "title": row.id,
             "account": self.account(row),
+            "mode": self.mode(row),
             "row": row,
             "stripe_data": readable_json(row.stripe_data),
         }

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from billingos.common.ops_admin import OpsModelAdmin, pretty, status_column, two_lines
+from billingos.common.ops_admin import OpsModelAdmin, mode_of, pretty, status_column, two_lines
 from billingos.merchants.models import User
 from billingos.webhooks import services
 from billingos.webhooks.models import WebhookEvent
@@ -39,16 +39,8 @@ class TypeFilter(TextFilter):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(OpsModelAdmin[WebhookEvent]):
-    list_display = (
-        "type",
-        "stripe_event_id",
-        "object_id",
-        "merchant",
-        "shown_status",
-        "attempts",
-        "received_at",
-    )
-    list_filter = ("status", TypeFilter, MerchantFilter, "livemode")
+    list_display = ("event", "object_id", "merchant", "shown_status", "attempts", "received_at")
+    list_filter = ("status", TypeFilter, MerchantFilter)
     search_fields = ("stripe_event_id__exact", "object_id__exact", "customer_stripe_id__exact")
     search_help_text = "The whole id of an event, an object or a customer"
     ordering = ("-id",)
@@ -56,7 +48,7 @@ class WebhookEventAdmin(OpsModelAdmin[WebhookEvent]):
     paginator = InfinitePaginator  # counting the inbox would cost more than the page
     list_disable_select_all = True
     fields = (
-        "type", "stripe_event_id", "merchant", "account", "livemode", "api_version", "object_type", "object_id",
+        "type", "stripe_event_id", "merchant", "account", "mode", "api_version", "object_type", "object_id",
         "customer_stripe_id", "created", "shown_status", "reason", "attempts", "received_at", "next_attempt_at",
         "leased_until", "processed_at", "shown_payload",
     )  # fmt: skip
@@ -65,6 +57,10 @@ class WebhookEventAdmin(OpsModelAdmin[WebhookEvent]):
         rows = super().get_queryset(request).select_related("merchant")
         listing = bool(request.resolver_match and "object_id" not in request.resolver_match.kwargs)
         return rows.defer("payload") if listing else rows
+
+    @admin.display(description="mode")
+    def mode(self, event: WebhookEvent) -> str:
+        return mode_of(event.livemode)
 
     @two_lines(description="event", ordering="type")
     def event(self, event: WebhookEvent) -> tuple[str, str]:

@@ -220,24 +220,11 @@ def fill(merchant: Merchant, owner: User) -> None:
         account = djstripe.Account.objects.bulk_create(
             [djstripe.Account(id=unique("acct_"), livemode=False, stripe_data={}) for _ in range(30)]
         )[0]
+        row = {"livemode": False, "stripe_data": {}, "djstripe_owner_account_id": account.id}
         customers = djstripe.Customer.objects.bulk_create(
-            [
-                djstripe.Customer(
-                    id=unique("cus_"), livemode=False, stripe_data={}, djstripe_owner_account_id=account.id
-                )
-                for _ in range(30)
-            ]
+            [djstripe.Customer(id=unique("cus_"), **row) for _ in range(30)]
         )
         for kind in (djstripe.Subscription, djstripe.Invoice):
             kind.objects.bulk_create(
-                [
-                    kind(
-                        id=unique("obj_"),
-                        livemode=False,
-                        stripe_data={},
-                        customer_id=customer.id,
-                        djstripe_owner_account_id=account.id,
-                    )
-                    for customer in customers
-                ]
+                [kind(id=unique("obj_"), customer_id=customer.id, **row) for customer in customers]
             )
