@@ -30,8 +30,8 @@ def rendered(name: str) -> tuple[str, SafeString]:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(path.read_text(encoding="utf-8"))
     title = _prepare(tokens, name) or name
-    # The pages are ours and raw HTML in them is off, so that what comes out is safe.
-    html = mark_safe(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S308
+    rendered_page = markdown.renderer.render(tokens, markdown.options, {})
+    html = mark_safe(rendered_page)  # noqa: S308  (the pages are ours, and raw HTML in them is off)
     return title, html
 
 

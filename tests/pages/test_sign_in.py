@@ -117,3 +117,10 @@ def test_ones_own_pages_wear_our_layout(page: str, member: User, browser: SignIn
     assert answer.status_code == 200
     assert re.search(r'class="(shell|entrance)"', text_of(answer))
     assert_strict(answer)
+
+
+def test_one_can_sign_in_while_redis_is_gone(visitor: Client, shop: Merchant, member: User, settings: Any) -> None:
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    answer = fill_in(visitor, "/accounts/login/", login=member.email, password=PASSWORD)
+    assert answer.status_code == 302
+    assert visitor.get(f"/app/{shop.slug}/customers").status_code == 200
