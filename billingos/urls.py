@@ -53,7 +53,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/", include(api)),
-    path("docs/<slug:name>", docs_page, name="docs"),
+    path("docs/<path:name>", docs_page, name="docs"),
     path("api-docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("accounts/", include("allauth.urls")),
     path("ops/", admin.site.urls),

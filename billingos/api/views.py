@@ -16,7 +16,6 @@ from billingos.api.serializers import ListQuery, QuerySerializer, valid_query
 from billingos.common.errors import NotFound
 from billingos.common.ids import parse_uuid
 from billingos.common.tenancy import scope
-from billingos.merchants.models import Merchant
 
 M = TypeVar("M", bound=Model)
 
@@ -66,4 +65,4 @@ def find(rows: QuerySet[M], reference: str, *, param: str = "id", noun: str = "o
     return found
 
 
-__all__ = ["MerchantView", "Merchant", "find", "list_query", "list_response", "merchant_of", "scope"]
+__all__ = ["MerchantView", "find", "list_query", "list_response", "merchant_of"]

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from billingos.common.errors import BillingError, MissingReference
+from billingos.common.errors import BillingError, MissingReference, Unavailable
 from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
 from billingos.common.models import StripeMirrored
@@ -44,13 +44,17 @@ BATCH = 100
 MAX_REFERENCES = 10  # each round brings in one object that an event points to
 BACKOFF = timedelta(seconds=2)
 MAX_BACKOFF = timedelta(hours=1)
+OUTAGE_PAUSE = timedelta(seconds=15)
 Status = WebhookEvent.Status
 
 
 @dataclass
 class Outcome:
+    """`passing` failures are nobody's fault but an outage's: they use up no attempt, so that none parks an event."""
+
     status: Status
     reason: str = ""
+    passing: bool = False
 
 
 @dataclass
@@ -122,7 +126,8 @@ def _apply_all(merchant: Merchant, works: list[Work]) -> None:
         try:
             _apply(merchant, work, settled)
         except BillingError as error:
-            work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}")
+            passing = isinstance(error, Unavailable)
+            work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}", passing)
         except (OperationalError, InterfaceError):
             raise  # the lease brings them back
         except (DatabaseError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -213,7 +218,7 @@ def _finish(works: list[Work]) -> None:
             _note(work, now)
         WebhookEvent.objects.bulk_update(
             [work.row for work in done],
-            ["status", "reason", "next_attempt_at", "leased_until", "processed_at"],
+            ["status", "reason", "attempts", "next_attempt_at", "leased_until", "processed_at"],
         )
 
 
@@ -222,7 +227,10 @@ def _note(work: Work, now: datetime) -> None:
     if outcome is None:
         return
     row.status, row.reason, row.leased_until = outcome.status, outcome.reason, None
-    if outcome.status == Status.PENDING:
+    if outcome.passing:
+        row.attempts -= 1
+        row.next_attempt_at = now + OUTAGE_PAUSE
+    elif outcome.status == Status.PENDING:
         if row.attempts >= settings.INBOX_MAX_ATTEMPTS:
             row.status = Status.FAILED  # parked, for replay from dashboard and admin
         row.next_attempt_at = now + min(BACKOFF * 2 ** (row.attempts - 1), MAX_BACKOFF)

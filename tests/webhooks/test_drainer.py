@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
+from billingos.stripe_gateway.client import client as gateway_client
 from billingos.webhooks.drainer import claim, drain, judge
 from billingos.webhooks.models import WebhookEvent
 from billingos.webhooks.services import replay
@@ -246,6 +247,26 @@ def test_an_event_that_kills_its_worker_is_parked_too(merchant: Merchant, settin
         assert len(claim(10)) == 1
     assert claim(10) == []
     assert (inbox_row(found).status, inbox_row(found).reason) == ("failed", "worker died")
+
+
+def test_an_outage_of_stripe_parks_nothing(api: Api, settings: Any) -> None:
+    made = api.made("/customers", {"name": "Truth"})
+    found = event(api.merchant, "customer.updated", customer(made["stripe_id"], name="Stale"), T)
+    deliver(found)
+    settings.INBOX_MAX_ATTEMPTS = 2
+    truth, settings.STRIPE_API_BASE = settings.STRIPE_API_BASE, "http://127.0.0.1:9"
+    gateway_client.cache_clear()
+    for _ in range(4):
+        drain_all()
+        assert (inbox_row(found).status, inbox_row(found).attempts) == ("pending", 0)
+        assert inbox_row(found).reason.startswith("stripe_unavailable")
+        with platform_scope():
+            WebhookEvent.objects.filter(stripe_event_id=found["id"]).update(next_attempt_at=timezone.now())
+    settings.STRIPE_API_BASE = truth
+    gateway_client.cache_clear()
+    drain_all()
+    assert inbox_row(found).status == "processed"
+    assert row_of(api.merchant, made["stripe_id"]).name == "Truth"
 
 
 def test_a_replay_changes_nothing_and_is_audited(merchant: Merchant) -> None:
