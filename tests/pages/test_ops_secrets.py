@@ -28,7 +28,9 @@ def hide_secrets_everywhere(merchant: Merchant, staff: User) -> None:
     add_events(merchant, 1, payload={"data": {"object": note}}, reason=SECRETS[0], account=f"acct_{SECRETS[3]}")
     with platform_scope():
         record_audit(merchant_id=merchant.id, action="test", target=SECRETS[1], details=note, user=staff)
-        key = djstripe.APIKey(type="secret", secret=SECRETS[0], name="leak", livemode=False, id=unique("mk_"))
+        key = djstripe.APIKey(
+            type="secret", secret=unique("sk_test_Leaked"), name="leak", livemode=False, id=unique("mk_")
+        )
         djstripe.APIKey.objects.bulk_create([key])
         djstripe.WebhookEndpoint.objects.bulk_create(
             [
