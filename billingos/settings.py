@@ -131,17 +131,15 @@ REDIS_URL = env.str("REDIS_URL")
 REDIS_TIMEOUT_SECONDS = 1
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "billingos.common.caches.RedisOrMemoryCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "bos",
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
-            "IGNORE_EXCEPTIONS": True,  # a cache that is gone is an empty cache
         },
     }
 }
-DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 2, "max_retries": 1}

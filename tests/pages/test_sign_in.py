@@ -119,8 +119,20 @@ def test_ones_own_pages_wear_our_layout(page: str, member: User, browser: SignIn
     assert_strict(answer)
 
 
-def test_one_can_sign_in_while_redis_is_gone(visitor: Client, shop: Merchant, member: User, settings: Any) -> None:
+@pytest.fixture
+def no_redis(settings: Any) -> None:
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_one_can_sign_in_while_redis_is_gone(visitor: Client, shop: Merchant, member: User) -> None:
     answer = fill_in(visitor, "/accounts/login/", login=member.email, password=PASSWORD)
     assert answer.status_code == 302
     assert visitor.get(f"/app/{shop.slug}/customers").status_code == 200
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_attempts_are_limited_also_while_redis_is_gone(visitor: Client, member: User) -> None:
+    answers = [fill_in(visitor, "/accounts/login/", login=member.email, password="wrong") for _ in range(12)]
+    assert answers[0].status_code == 200
+    assert "too many" in text_of(answers[-1]).lower()
