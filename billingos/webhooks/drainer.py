@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from billingos.common.errors import BillingError, MissingReference, Unavailable
@@ -130,7 +130,7 @@ def _apply_all(merchant: Merchant, works: list[Work]) -> None:
             work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}", passing)
         except (OperationalError, InterfaceError):
             raise  # the lease brings them back
-        except (DatabaseError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except Exception as error:  # whatever is in an event, it must not keep the others from being applied
             log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
             work.outcome = Outcome(Status.PENDING, f"{type(error).__name__}: {error}"[:500])
 
@@ -159,8 +159,9 @@ def _ask(merchant: Merchant, event: StripeEvent, settled: set[tuple[str, str]]) 
     reference = (event.object["object"], event.object["id"])
     if reference in settled:
         return None
+    found = settle(merchant, *reference).object
     settled.add(reference)
-    return settle(merchant, *reference).object
+    return found
 
 
 def _apply_once(merchant: Merchant, event: StripeEvent) -> str:

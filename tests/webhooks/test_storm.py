@@ -1,4 +1,4 @@
-"""A storm: shuffled and doubled deliveries, several drainers at once, one of them killed at its work. All ends in truth.
+"""A storm: shuffled and doubled deliveries, several drainers at once, one of them killed. All ends in truth.
 
 Small in `make test`, at size in `make test-long`.
 """
