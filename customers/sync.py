@@ -39,10 +39,12 @@ def sync_test_clock(merchant_id: UUID, clock: StripeObject, event_at: datetime |
 def sync_customer(merchant_id: UUID, customer: StripeObject, event_at: datetime | None = None) -> Customer | None:
     """Stripe customer → row. Raises MissingReference for a test clock that is not here yet."""
     if customer.get("deleted"):
-        Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer["id"], deleted_at=None).update(
-            deleted_at=timezone.now()
-        )
-        return Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer["id"]).first()
+        known = Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer["id"]).first()
+        if known is None:  # what was theirs points to them, and may come later
+            return write_mirrored(Customer, merchant_id, customer, event_at, {"deleted_at": timezone.now()})
+        if known.deleted_at is None:
+            Customer.objects.filter(id=known.id).update(deleted_at=timezone.now())
+        return known
     columns = _columns(merchant_id, customer)
     try:
         with transaction.atomic():

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
 from django.utils import timezone
 
 from billingos.common.errors import MissingReference
@@ -109,7 +110,9 @@ def sync_subscription(
 ) -> Subscription | None:
     """Stripe subscription with its items → rows; then what hangs on it reacts (SubscriptionChanged)."""
     known = Subscription.objects.for_merchant(merchant_id).filter(stripe_id=subscription["id"]).first()
-    if subscription.get("deleted") or (known and known.has_ended and subscription["status"] != known.status):
+    if subscription.get("deleted"):
+        return _end_what_is_gone(known)
+    if known and known.has_ended and subscription["status"] != known.status:
         return known
     customer = _customer(merchant_id, reference(subscription["customer"]))
     prices = {item["id"]: _price(merchant_id, item["price"]) for item in subscription["items"]["data"]}
@@ -118,6 +121,18 @@ def sync_subscription(
     row = write_mirrored(Subscription, merchant_id, subscription, event_at, {"customer": customer, **columns})
     _write_items(row, subscription, prices)
     publish(SubscriptionChanged(merchant_id, row.id, known.status if known else ""))
+    return row
+
+
+def _end_what_is_gone(row: Subscription | None) -> Subscription | None:
+    """Stripe no longer has it (it deletes test clocks with all that is on them), and no event is left to end it."""
+    if row is None or row.has_ended:
+        return row
+    before, row.status, row.ended_at = row.status, Subscription.Status.CANCELED, row.customer.now()
+    row.mrr, row.next_billing_at, row.revision = 0, None, F("revision") + 1
+    row.save(update_fields=["status", "ended_at", "mrr", "next_billing_at", "revision"])
+    row.refresh_from_db(fields=["revision"])
+    publish(SubscriptionChanged(row.merchant_id, row.id, before))
     return row
 
 
@@ -208,12 +223,14 @@ def invoice_subscription_id(invoice: StripeObject) -> str:
 
 @projects("invoice", Invoice)
 def sync_invoice(merchant_id: UUID, invoice: StripeObject, event_at: datetime | None = None) -> Invoice | None:
-    """Stripe invoice → row. A draft that was deleted in Stripe is marked deleted here."""
+    """Stripe invoice → row, if it is a customer's. A draft that was deleted in Stripe is marked deleted here."""
     if invoice.get("deleted"):
         known = Invoice.objects.for_merchant(merchant_id).filter(stripe_id=invoice["id"]).first()
         if known and known.deleted_at is None:
             Invoice.objects.filter(id=known.id).update(deleted_at=timezone.now())
         return known
+    if not invoice["customer"]:
+        return None
     customer = _customer(merchant_id, reference(invoice["customer"]))
     subscription_id = invoice_subscription_id(invoice)
     subscription = Subscription.objects.for_merchant(merchant_id).filter(stripe_id=subscription_id).first()

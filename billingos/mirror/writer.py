@@ -62,7 +62,9 @@ def write(objects: Iterable[AppliedObject]) -> None:
     for seen in objects:
         object_type, object_id = seen.object.get("object", ""), seen.object.get("id", "")
         known = by_type[object_type].get(object_id)
-        if object_type in TABLES and (known is None or known.created <= seen.created):
+        if object_type not in TABLES or not (object_type == "customer" or reference(seen.object.get("customer"))):
+            continue  # the tables want a customer, and of what is gone from Stripe nothing is left but its id
+        if known is None or known.created <= seen.created:
             by_type[object_type][object_id] = seen
     for object_type in TABLES:  # customers first: the others point to them
         if batch := list(by_type[object_type].values()):

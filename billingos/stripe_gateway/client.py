@@ -1,6 +1,7 @@
 """The one way out to Stripe. Nothing else imports `stripe`; nothing here runs inside a transaction."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,9 +67,16 @@ def refuse_inside_transaction() -> None:
 
 def call(send: Callable[[], "StripeObject"]) -> dict[str, Any]:
     """What Stripe answers, as plain JSON data. Raises a BillingError for every way that it can say no."""
+    with calling():
+        return send().to_dict(for_json=True)
+
+
+@contextlib.contextmanager
+def calling() -> Iterator[None]:
+    """Around whatever calls Stripe, also once more for each page of a list. Raises a BillingError for its refusals."""
     refuse_inside_transaction()
     try:
-        return send().to_dict(for_json=True)
+        yield
     except stripe.StripeError as error:
         log.info("stripe_refused", code=error.code, status=error.http_status, request=error.request_id)
         raise translate(error) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import stripe
 
 from billingos.common.errors import InvalidRequest
-from billingos.stripe_gateway.client import call, client, options_for
+from billingos.stripe_gateway.client import call, calling, client, options_for
 
 if TYPE_CHECKING:
     from billingos.merchants.models import Merchant
@@ -100,15 +100,21 @@ def retrieve(merchant: "Merchant", object_type: str, stripe_id: str) -> dict[str
     return _complete(found, options)
 
 
+def is_whole(found: dict[str, Any]) -> bool:
+    """False for a subscription that comes with only the first of its items."""
+    return found.get("object") != "subscription" or not (found.get("items") or {}).get("has_more")
+
+
 def _complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str, Any]:
     """Lists embedded in objects are cut off at ten or twenty: fetches the rest of those we project."""
     v1 = client().v1
-    if found["object"] == "subscription" and found["items"]["has_more"]:
-        whole = v1.subscription_items.list({"subscription": found["id"], "limit": 100}, options)
-        found["items"]["data"] = [item.to_dict(for_json=True) for item in whole.auto_paging_iter()]
-    if found["object"] == "invoice" and found["lines"]["has_more"]:
-        lines = v1.invoices.line_items.list(found["id"], {"limit": 100}, options)
-        found["lines"]["data"] = [line.to_dict(for_json=True) for line in lines.auto_paging_iter()]
+    with calling():
+        if not is_whole(found):
+            whole = v1.subscription_items.list({"subscription": found["id"], "limit": 100}, options)
+            found["items"]["data"] = [item.to_dict(for_json=True) for item in whole.auto_paging_iter()]
+        if found["object"] == "invoice" and found["lines"]["has_more"]:
+            lines = v1.invoices.line_items.list(found["id"], {"limit": 100}, options)
+            found["lines"]["data"] = [line.to_dict(for_json=True) for line in lines.auto_paging_iter()]
     return found
 
 
@@ -121,9 +127,10 @@ def made_by_intent(
         return None
     options = options_for(merchant)
     find, filters = SEARCHES[operation]
-    pages = find(client().v1, {**filters(params, since), "limit": 100}, options)
-    for row in pages.auto_paging_iter():
-        found: dict[str, Any] = row.to_dict(for_json=True)
-        if (found.get("metadata") or {}).get("billingos_intent") == intent_id:
-            return found
+    with calling():
+        pages = find(client().v1, {**filters(params, since), "limit": 100}, options)
+        for row in pages.auto_paging_iter():
+            found: dict[str, Any] = row.to_dict(for_json=True)
+            if (found.get("metadata") or {}).get("billingos_intent") == intent_id:
+                return found
     return None

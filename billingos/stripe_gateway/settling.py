@@ -7,7 +7,7 @@ from billingos.common.errors import MissingReference, Unavailable
 from billingos.common.locks import lock, lock_key
 from billingos.common.registries import StripeObject, mirrored_model, project
 from billingos.common.tenancy import scope
-from billingos.stripe_gateway.operations import retrieve
+from billingos.stripe_gateway.operations import is_whole, retrieve
 
 if TYPE_CHECKING:
     from billingos.merchants.models import Merchant
@@ -43,8 +43,11 @@ def settle(
     """The row, after Stripe's present state was applied to it.
 
     `answer` is what Stripe has just said, `seen` the row's revision before it was asked. If a webhook has moved the row
-    since, the answer may be older than the row: Stripe is asked again. Raises Unavailable if that never ends.
+    since, the answer may be older than the row: Stripe is asked again, as it is for the rest of an answer that is cut
+    off. Raises Unavailable if that never ends.
     """
+    if answer is not None and not is_whole(answer):
+        answer = None
     for _ in range(TRIES):
         if answer is None:
             with scope(merchant.id):

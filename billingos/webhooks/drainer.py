@@ -10,7 +10,7 @@ Every step may run twice: applying is idempotent and a row never goes back.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from billingos.common.errors import BillingError, MissingReference, Unavailable
+from billingos.common.errors import BillingError, MissingReference, StripeUnavailable, Unavailable
 from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
 from billingos.common.models import StripeMirrored
@@ -35,6 +35,7 @@ from billingos.common.registries import (
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import get_merchant
+from billingos.stripe_gateway.operations import is_whole
 from billingos.stripe_gateway.settling import settle
 from billingos.webhooks.models import WebhookEvent
 
@@ -55,6 +56,7 @@ class Outcome:
     status: Status
     reason: str = ""
     passing: bool = False
+    pause: timedelta = OUTAGE_PAUSE
 
 
 @dataclass
@@ -67,14 +69,24 @@ class Work:
     applied: StripeObject | None = None
 
 
+@dataclass
+class Batch:
+    """What the events of one batch know of each other."""
+
+    begun: bool = False
+    settled: set[tuple[UUID, str, str]] = field(default_factory=set)
+    outage: StripeUnavailable | None = None
+
+
 def drain(limit: int = BATCH) -> int:
     """Works off one batch; returns how many events it took."""
+    batch = Batch()
     leased = claim(limit)
     by_merchant: dict[UUID | None, list[Work]] = defaultdict(list)
     for row in leased:
         by_merchant[row.merchant_id].append(Work(row, _event(row)))
     for merchant_id, works in by_merchant.items():
-        _drain_merchant(merchant_id, works)
+        _drain_merchant(merchant_id, works, batch)
     return len(leased)
 
 
@@ -110,32 +122,42 @@ def _event(row: WebhookEvent) -> StripeEvent:
     )
 
 
-def _drain_merchant(merchant_id: UUID | None, works: list[Work]) -> None:
+def _drain_merchant(merchant_id: UUID | None, works: list[Work], batch: Batch) -> None:
     if merchant_id is None:
         for work in works:
             work.outcome = Outcome(Status.IGNORED, "unknown account")
     else:
-        _apply_all(get_merchant(merchant_id), works)
+        _apply_all(get_merchant(merchant_id), works, batch)
     _finish(works)
 
 
-def _apply_all(merchant: Merchant, works: list[Work]) -> None:
+def _apply_all(merchant: Merchant, works: list[Work], batch: Batch) -> None:
     """All outcomes; a failure that no event is to blame for (the database, Stripe) leaves events to their back-off."""
-    settled: set[tuple[str, str]] = set()
     for work in works:
+        if _is_late(work, batch):
+            work.outcome = Outcome(Status.PENDING, "its batch took too long", passing=True, pause=timedelta(0))
+            continue
+        batch.begun = True
         try:
-            _apply(merchant, work, settled)
+            _apply(merchant, work, batch)
         except BillingError as error:
             passing = isinstance(error, Unavailable)
             work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}", passing)
         except (OperationalError, InterfaceError):
             raise  # the lease brings them back
-        except Exception as error:  # whatever is in an event, it must not keep the others from being applied
+        except Exception as error:  # whatever it is: one event must not keep the rest of its batch from finishing
             log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
             work.outcome = Outcome(Status.PENDING, f"{type(error).__name__}: {error}"[:500])
 
 
-def _apply(merchant: Merchant, work: Work, settled: set[tuple[str, str]]) -> None:
+def _is_late(work: Work, batch: Batch) -> bool:
+    """Whether another worker may have the event by now. During an outage nothing waits for Stripe, so that the rest of
+    the batch is soon done."""
+    lease = work.row.leased_until
+    return batch.begun and batch.outage is None and lease is not None and timezone.now() >= lease
+
+
+def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
     event = work.event
     if not handlers_of(event.type) and not witnesses_of(event.type):
         work.outcome = Outcome(Status.IGNORED, "no handler")
@@ -146,22 +168,33 @@ def _apply(merchant: Merchant, work: Work, settled: set[tuple[str, str]]) -> Non
             if verdict == "apply":
                 work.applied = event.object
             elif verdict == "ask":
-                work.applied = _ask(merchant, event, settled)
+                work.applied = _ask(merchant, event, batch)
             work.outcome = Outcome(Status.PROCESSED, "stale" if verdict == "skip" else "")
             return
         except MissingReference as missing:
-            settle(merchant, missing.object_type, missing.stripe_id)
+            _settle(merchant, missing.object_type, missing.stripe_id, batch)
     work.outcome = Outcome(Status.PENDING, "its references do not end")
 
 
-def _ask(merchant: Merchant, event: StripeEvent, settled: set[tuple[str, str]]) -> StripeObject | None:
+def _ask(merchant: Merchant, event: StripeEvent, batch: Batch) -> StripeObject | None:
     """Applies Stripe's present state of the event's object, once per batch: all its events came before this answer."""
-    reference = (event.object["object"], event.object["id"])
-    if reference in settled:
+    object_type, stripe_id = event.object["object"], event.object["id"]
+    if (merchant.id, object_type, stripe_id) in batch.settled:
         return None
-    found = settle(merchant, *reference).object
-    settled.add(reference)
+    found = _settle(merchant, object_type, stripe_id, batch)
+    batch.settled.add((merchant.id, object_type, stripe_id))
     return found
+
+
+def _settle(merchant: Merchant, object_type: str, stripe_id: str, batch: Batch) -> StripeObject:
+    """As `settle`; but a Stripe that has not answered is not asked again in this batch: it would outlast its lease."""
+    if batch.outage:
+        raise StripeUnavailable(batch.outage.message)
+    try:
+        return settle(merchant, object_type, stripe_id).object
+    except StripeUnavailable as error:
+        batch.outage = error
+        raise
 
 
 def _apply_once(merchant: Merchant, event: StripeEvent) -> str:
@@ -183,7 +216,15 @@ def _verdict(merchant_id: UUID, event: StripeEvent) -> str:
     if model is None or event.type.endswith(".deleted") and event.object.get("object") != "subscription":
         return "apply"
     row = model.objects.filter(merchant_id=merchant_id, stripe_id=event.object.get("id")).first()
+    if not is_whole(event.object) or row is None and _was_deleted(merchant_id, event):
+        return "ask"
     return judge(row, event.created, on_test_clock=_on_test_clock(event.object, row))
+
+
+def _was_deleted(merchant_id: UUID, event: StripeEvent) -> bool:
+    """Whether the object's deletion has overtaken its creation: there was no row then to remember it by."""
+    events = WebhookEvent.objects.filter(merchant_id=merchant_id, object_id=event.object.get("id"))
+    return events.filter(type__endswith=".deleted").exists()
 
 
 def judge(row: StripeMirrored | None, created: datetime, *, on_test_clock: bool) -> str:
@@ -230,7 +271,7 @@ def _note(work: Work, now: datetime) -> None:
     row.status, row.reason, row.leased_until = outcome.status, outcome.reason, None
     if outcome.passing:
         row.attempts -= 1
-        row.next_attempt_at = now + OUTAGE_PAUSE
+        row.next_attempt_at = now + outcome.pause
     elif outcome.status == Status.PENDING:
         if row.attempts >= settings.INBOX_MAX_ATTEMPTS:
             row.status = Status.FAILED  # parked, for replay from dashboard and admin
