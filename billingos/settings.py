@@ -10,6 +10,8 @@ from pathlib import Path
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -42,8 +44,9 @@ if not DEMO_MODE and STRIPE_API_BASE != "https://api.stripe.com":
 
 # --- Applications ---------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "billingos.common.ops_site.OpsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -128,7 +131,7 @@ REDIS_URL = env.str("REDIS_URL")
 REDIS_TIMEOUT_SECONDS = 1
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "billingos.common.caches.RedisOrMemoryCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "bos",
         "OPTIONS": {
@@ -206,6 +209,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "billingos.urls.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -218,10 +222,61 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["billingos.formats"]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = STATE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # files are served from where they lie: no collectstatic, no STATIC_ROOT
+
+
+# --- Ops admin ------------------------------------------------------------------------------------------------------
+def _favicon(request: object) -> str:
+    return static("billingos/favicon.svg")
+
+
+UNFOLD = {
+    "SITE_TITLE": "BillingOS operations",
+    "SITE_HEADER": "BillingOS",
+    "SITE_SUBHEADER": "Operations",
+    "SITE_URL": "/app/",
+    "SITE_ICON": _favicon,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
+    "STYLES": [lambda request: static("billingos/ops.css")],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "#f1f1fe", "100": "#e5e4fd", "200": "#cdccfb", "300": "#aeabf7", "400": "#8d88f0", "500": "#6d67e6",
+            "600": "#4a45d1", "700": "#3f3ab8", "800": "#343096", "900": "#2c2977", "950": "#1b1949",
+        },
+    },
+    "ACCOUNT": {"navigation": [{"title": "Two-factor authentication", "link": reverse_lazy("mfa_index")}]},
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": title,
+                "items": [
+                    {"title": name, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+                    for name, icon, model in items
+                ],
+            }
+            for title, items in {
+                "Platform": [
+                    ("Merchants", "storefront", "merchants_merchant"),
+                    ("Webhook inbox", "inbox", "webhooks_webhookevent"),
+                    ("Audit log", "history", "merchants_auditentry"),
+                    ("People", "group", "merchants_user"),
+                ],
+                "Raw Stripe objects": [
+                    ("Customers", "person", "djstripe_customer"),
+                    ("Subscriptions", "autorenew", "djstripe_subscription"),
+                    ("Invoices", "receipt_long", "djstripe_invoice"),
+                    ("Accounts", "account_balance", "djstripe_account"),
+                ],
+            }.items()
+        ]
+    },
+}  # fmt: skip
 
 # --- dj-stripe: its tables hold the raw mirror; its views, handlers and URLs stay out (docs/adr) ---------------------
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"

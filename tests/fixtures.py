@@ -17,6 +17,7 @@ from billingos.stripe_gateway.client import client as gateway_client
 from billingos.webhooks.drainer import drain
 from stripe_simulator import Simulator
 from tests.factories import MerchantFactory
+from tests.webhooks.events import take_in
 
 if TYPE_CHECKING:
     from tests.scenes import Scene
@@ -48,15 +49,8 @@ class Deliveries:
         batch = self.pop() * copies
         if shuffle:
             shuffle.shuffle(batch)
-        client = Client()
         for body, headers in batch:
-            answer = client.post(
-                "/api/webhooks/stripe",
-                data=body,
-                content_type="application/json",
-                headers={"Stripe-Signature": headers["Stripe-Signature"]},
-            )
-            assert answer.status_code == 200, answer.content
+            take_in(body, headers)
         while drain():
             pass
         return [json.loads(body) for body, _ in batch]

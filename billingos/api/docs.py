@@ -1,5 +1,6 @@
 """`/docs/<page>`: the Markdown pages of docs/, which errors and answers link to, as web pages."""
 
+import posixpath
 import re
 from functools import cache
 
@@ -11,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FOLDER = settings.BASE_DIR / "docs"
+NAME = re.compile(r"[A-Za-z0-9-]+(/[A-Za-z0-9-]+)?")
 
 
 def page(request: HttpRequest, name: str) -> HttpResponse:
@@ -23,25 +25,27 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 def rendered(name: str) -> tuple[str, SafeString]:
     """Title and HTML of one page. Raises Http404."""
     path = FOLDER / f"{name}.md"
-    if not path.is_file():
+    if not NAME.fullmatch(name) or not path.is_file():
         raise Http404(name)
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(path.read_text(encoding="utf-8"))
-    title = _anchor_headings(tokens) or name
-    # The pages are ours and raw HTML in them is off, so that what comes out is safe.
-    html = mark_safe(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S308
+    title = _prepare(tokens, name) or name
+    rendered_page = markdown.renderer.render(tokens, markdown.options, {})
+    html = mark_safe(rendered_page)  # noqa: S308  (the pages are ours, and raw HTML in them is off)
     return title, html
 
 
-def _anchor_headings(tokens: list[Token]) -> str:
-    """Gives each heading the anchor that links name it by; returns the first heading."""
+def _prepare(tokens: list[Token], name: str) -> str:
+    """Gives each heading the anchor that links name it by, and links the addresses of pages; returns the first
+    heading."""
     first = ""
     for opening, inline in zip(tokens, tokens[1:], strict=False):
         if opening.type == "heading_open":
             opening.attrSet("id", slug(inline.content))
             first = first or inline.content
         for child in inline.children or []:
-            _link_to_page(child)
+            if child.type == "link_open":
+                _link(child, posixpath.dirname(name))
     return first
 
 
@@ -49,8 +53,14 @@ def slug(heading: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", heading.lower().replace("`", "")).strip("-")
 
 
-def _link_to_page(token: Token) -> None:
-    """A link to another page's file becomes one to its address."""
-    href = str(token.attrGet("href") or "") if token.type == "link_open" else ""
-    if found := re.fullmatch(r"(?:\./)?([a-z0-9-]+)\.md(#.*)?", href):
-        token.attrSet("href", f"/docs/{found[1]}{found[2] or ''}")
+def _link(link: Token, folder: str) -> None:
+    """A link to another page's file becomes one to its address; to a file that is no page, no link."""
+    href = str(link.attrGet("href") or "")
+    if href.startswith(("#", "https://", "http://")):
+        return
+    target, _, anchor = href.partition("#")
+    page_name = posixpath.normpath(posixpath.join(folder, target)).removesuffix(".md")
+    if (FOLDER / f"{page_name}.md").is_file() and NAME.fullmatch(page_name):
+        link.attrSet("href", f"/docs/{page_name}" + (f"#{anchor}" if anchor else ""))
+    else:
+        link.attrs.pop("href")

@@ -30,7 +30,8 @@ class MerchantRateThrottle(BaseThrottle):
         if used is None:
             return True
         self.reset = WINDOW - now % WINDOW
-        request._request.rate_limit = (limit, max(limit - used, 0), self.reset)  # type: ignore[attr-defined]
+        headers = (limit, max(limit - used, 0), self.reset)
+        request._request.rate_limit = headers  # type: ignore[attr-defined]  # read where the answer is finished
         return bool(used <= limit)
 
     def wait(self) -> float:

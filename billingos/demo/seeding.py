@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 
 from billingos.common.tenancy import platform_scope
@@ -50,6 +51,8 @@ def ensure_user(*, email: str, password: str, is_staff: bool = False) -> User:
     user.is_staff = user.is_superuser = is_staff
     user.set_password(password)
     user.save()
+    # Nobody reads the demo's mail; without this a second factor could not be set up.
+    EmailAddress.objects.update_or_create(user=user, email=email, defaults={"verified": True, "primary": True})
     return user
 
 

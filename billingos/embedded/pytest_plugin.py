@@ -63,7 +63,6 @@ class RunServers:
         state = run_state()
         state.prepare()
         state.require_space(SPACE_MEGABYTES)
-        state.file("staticfiles").mkdir(exist_ok=True)  # whitenoise warns where it is missing
         self._lock = state.lock(lambda holder: _say(f"another test run ({holder}) uses this checkout: waiting for it"))
         self.valkey.start()
         self.cluster.start()

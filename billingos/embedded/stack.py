@@ -53,7 +53,6 @@ class Stack:
         require_free(self.port)
         first = not self.state.file("ports.json").exists()
         self.state.require_space(FIRST_START_MEGABYTES if first else LATER_START_MEGABYTES)
-        self.state.file("staticfiles").mkdir(exist_ok=True)  # whitenoise warns where it is missing
         self.values = basic_values(self.state, self.given, self.port)
         if "STRIPE_SECRET_KEY" not in self.given:
             self._simulator_port = remembered_port(self.state, "simulator")

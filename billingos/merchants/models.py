@@ -90,6 +90,10 @@ class Merchant(Recorded):
         return self.name
 
     @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
+    @property
     def is_connected(self) -> bool:
         """Whether Stripe can be called for this merchant."""
         return self.is_platform_account or bool(self.stripe_account_id)
@@ -166,4 +170,8 @@ class AuditEntry(Recorded):
 
     class Meta:
         db_table = "audit_entries"
+        verbose_name_plural = "audit entries"
         indexes = (models.Index(fields=["merchant", "-id"], name="audit_entries_list"),)
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.target}" if self.target else self.action

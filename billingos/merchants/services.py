@@ -67,6 +67,17 @@ def create_merchant(
     return merchant
 
 
+def set_merchant_status(*, merchant_id: UUID, status: Merchant.Status, by: User) -> bool:
+    """Suspends a merchant or lets it work again; False if it was so already. While suspended, its keys and its people's
+    pages answer as if it did not exist; what Stripe does for it goes on."""
+    with platform_scope():
+        changed = Merchant.objects.filter(id=merchant_id).exclude(status=status).update(status=status) == 1
+        if changed:
+            target = f"merchant {merchant_id}"
+            record_audit(merchant_id=merchant_id, action=f"merchant.{status}", target=target, user=by)
+    return changed
+
+
 def add_member(*, merchant: Merchant, user: User, role: Membership.Role, by: User | None = None) -> Membership:
     """Lets `user` work for `merchant`; again with another role changes the role."""
     with scope(merchant.id):

@@ -1,11 +1,15 @@
 """Reading the inbox."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Min, QuerySet
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from billingos.common.tenancy import platform_scope
+from billingos.merchants.models import Merchant
 from billingos.webhooks.models import WebhookEvent
 
 
@@ -27,3 +31,30 @@ def backlog_age() -> float:
         due = WebhookEvent.objects.filter(status=WebhookEvent.Status.PENDING, next_attempt_at__lt=now)
         oldest = due.aggregate(oldest=Min("next_attempt_at"))["oldest"]
     return (now - oldest).total_seconds() if oldest else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class InboxHealth:
+    """How a merchant's events fare: how many wait, how many were given up, when the last one came."""
+
+    waiting: int = 0
+    failed: int = 0
+    last_received_at: datetime | None = None
+
+
+def inbox_health(merchant_ids: Collection[UUID]) -> dict[UUID, InboxHealth]:
+    """For each of the merchants. Two statements, which read unfinished events and one event a merchant."""
+    status = WebhookEvent.Status
+    newest = WebhookEvent.objects.filter(merchant_id=OuterRef("id")).order_by("-id").values("received_at")[:1]
+    with platform_scope():
+        counts = {
+            merchant_id: (waiting, failed)
+            for merchant_id, waiting, failed in WebhookEvent.objects.filter(
+                merchant_id__in=merchant_ids, status__in=[status.PENDING, status.FAILED]
+            )
+            .values_list("merchant_id")
+            .annotate(waiting=Count("id", filter=Q(status=status.PENDING)))
+            .annotate(failed=Count("id", filter=Q(status=status.FAILED)))
+        }
+        merchants = Merchant.objects.filter(id__in=merchant_ids).values_list("id", Subquery(newest))
+        return {merchant_id: InboxHealth(*counts.get(merchant_id, (0, 0)), last) for merchant_id, last in merchants}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -32,7 +33,7 @@ def replay(*, event_ids: Sequence[UUID], by: User | None = None) -> int:
                 target=f"event {stripe_event_id}",
                 user=by,
             )
-    wake_drainer()
+    transaction.on_commit(wake_drainer)  # a caller may hold a scope of its own open, as the ops admin does
     return count
 
 

@@ -78,12 +78,12 @@ def small_disk() -> Iterator[Path]:
     disk.chmod(0o755)
     mount = shutil.which("mount", path="/usr/bin:/bin")
     command = [str(mount), "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
+    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - our own
         disk.rmdir()
         pytest.skip("only root can mount a small disk")
     disk.chmod(0o755)
     yield disk
-    subprocess.run([str(shutil.which("umount")), "--lazy", str(disk)], check=True)  # noqa: S603
+    subprocess.run([str(shutil.which("umount")), "--lazy", str(disk)], check=True)  # noqa: S603 - our own
     disk.rmdir()
 
 

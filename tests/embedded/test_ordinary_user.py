@@ -26,7 +26,7 @@ def as_nobody() -> list[str]:
         pytest.skip("needs root and setpriv; an ordinary user's own run covers the same ground")
     words = [setpriv, "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
     probe = [*words, sys.executable, "-c", "import billingos.embedded.stack"]
-    if subprocess.run(probe, cwd="/", env={"PYTHONPATH": str(BASE_DIR)}, check=False).returncode:  # noqa: S603
+    if subprocess.run(probe, cwd="/", env={"PYTHONPATH": str(BASE_DIR)}, check=False).returncode:  # noqa: S603 - our own
         pytest.skip(f"`nobody` can't read {BASE_DIR} or run {sys.executable}: one of them is private to root")
     return words
 

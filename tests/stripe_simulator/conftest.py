@@ -67,7 +67,7 @@ class Shop:
 
 
 def item_of(subscription: stripe.Subscription) -> stripe.SubscriptionItem:
-    return subscription["items"].data[0]  # type: ignore[no-any-return]
+    return subscription["items"].data[0]  # type: ignore[no-any-return]  # untyped by key
 
 
 def client_of(url: str) -> stripe.StripeClient:

@@ -55,7 +55,7 @@ def test_changing_the_price_credits_and_debits_by_the_second(
     renewal = shop.invoices(subscription.id)[-1]
     assert amounts(renewal) == [*expected, new]
     assert (renewal.total, renewal.amount_paid) == (sum(expected) + new, max(sum(expected) + new, 0))
-    parents = [line.parent.subscription_item_details.proration for line in renewal.lines.data]  # type: ignore[union-attr]
+    parents = [line.parent.subscription_item_details.proration for line in renewal.lines.data]  # type: ignore[union-attr]  # it has one
     assert parents == [True, True, False]
 
 

@@ -40,7 +40,7 @@ class Process:
 def test_a_killed_simulator_loses_nothing_that_it_answered(tmp_path: Path) -> None:
     state = str(tmp_path / "state.db")
     process = Process("--state", state, "--synchronous-clocks")
-    shop: Any = Shop(None, client_of(process.url), process.url)  # type: ignore[arg-type]
+    shop: Any = Shop(None, client_of(process.url), process.url)  # type: ignore[arg-type]  # none in this process
     clock = shop.clock(moment(2026, 1, 31))
     subscription = shop.subscribe(shop.customer(clock), shop.price(500)).id
     options = {"idempotency_key": "k"}
@@ -49,7 +49,7 @@ def test_a_killed_simulator_loses_nothing_that_it_answered(tmp_path: Path) -> No
     assert process.end(signal.SIGKILL) == -signal.SIGKILL
 
     process = Process("--state", state, "--synchronous-clocks")
-    shop = Shop(None, client_of(process.url), process.url)  # type: ignore[arg-type]
+    shop = Shop(None, client_of(process.url), process.url)  # type: ignore[arg-type]  # none in this process
     found = [one.id for one in shop.client.v1.customers.list({"limit": 100})]
     assert found == [keyed, *reversed(names)]
     assert shop.client.v1.customers.create({"name": "keyed"}, options=options).id == keyed

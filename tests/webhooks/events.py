@@ -63,6 +63,17 @@ def deliver(found: dict[str, Any], secret: str = "whsec_test") -> Any:
     )
 
 
+def take_in(body: bytes, headers: dict[str, str]) -> None:
+    """One delivery of the simulator, as it came."""
+    answer = Client().post(
+        "/api/webhooks/stripe",
+        data=body,
+        content_type="application/json",
+        headers={"Stripe-Signature": headers["Stripe-Signature"]},
+    )
+    assert answer.status_code == 200, answer.content
+
+
 def inbox_row(found: dict[str, Any]) -> WebhookEvent:
     with platform_scope():
         return WebhookEvent.objects.get(stripe_event_id=found["id"])

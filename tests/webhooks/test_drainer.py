@@ -220,9 +220,12 @@ def test_a_leased_event_is_not_taken_twice(merchant: Merchant) -> None:
     assert claim(10) == []
 
 
-def test_a_poison_event_is_retried_later_and_later_then_parked(merchant: Merchant, settings: Any) -> None:
+@pytest.mark.parametrize("poison", [{"created": "never"}, {"created": 10**30}, {"balance": 10**30}])
+def test_a_poison_event_is_retried_later_and_later_then_parked(
+    merchant: Merchant, settings: Any, poison: dict[str, Any]
+) -> None:
     settings.INBOX_MAX_ATTEMPTS = 3
-    found = event(merchant, "customer.created", {"id": unique("cus_"), "object": "customer", "created": "never"}, T)
+    found = event(merchant, "customer.created", {**customer(unique("cus_")), **poison}, T)
     good = event(merchant, "customer.created", customer(unique("cus_"), name="Good"), T)
     deliver(found)
     deliver(good)
@@ -256,12 +259,16 @@ def test_an_outage_of_stripe_parks_nothing(api: Api, settings: Any) -> None:
     settings.INBOX_MAX_ATTEMPTS = 2
     truth, settings.STRIPE_API_BASE = settings.STRIPE_API_BASE, "http://127.0.0.1:9"
     gateway_client.cache_clear()
+    again = event(api.merchant, "customer.updated", customer(made["stripe_id"], name="Stale"), T)
+    deliver(again)
     for _ in range(4):
         drain_all()
-        assert (inbox_row(found).status, inbox_row(found).attempts) == ("pending", 0)
-        assert inbox_row(found).reason.startswith("stripe_unavailable")
+        for waiting in (inbox_row(found), inbox_row(again)):
+            assert (waiting.status, waiting.attempts) == ("pending", 0)
+            assert waiting.reason.startswith("stripe_unavailable")
         with platform_scope():
-            WebhookEvent.objects.filter(stripe_event_id=found["id"]).update(next_attempt_at=timezone.now())
+            waiting_ids = [found["id"], again["id"]]
+            WebhookEvent.objects.filter(stripe_event_id__in=waiting_ids).update(next_attempt_at=timezone.now())
     settings.STRIPE_API_BASE = truth
     gateway_client.cache_clear()
     drain_all()

@@ -123,6 +123,7 @@ class Migration(migrations.Migration):
                 ('merchant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
             ],
             options={
+                'verbose_name_plural': 'audit entries',
                 'db_table': 'audit_entries',
                 'indexes': [models.Index(fields=['merchant', '-id'], name='audit_entries_list')],
             },
