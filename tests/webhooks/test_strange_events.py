@@ -232,7 +232,7 @@ def test_a_subscription_of_a_customer_who_was_deleted_before_we_knew_them(
         assert SubscriptionChange.objects.for_merchant(shop.merchant.id).filter(event_id=told["id"]).exists()
 
 
-# --- As the merchant wants it ------------------------------------------------------------------------------------------
+# --- As the merchant wants it -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("paused_counts", "mrr"), [(False, 0), (True, 4900)])
