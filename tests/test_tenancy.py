@@ -13,18 +13,17 @@ from django.db import DatabaseError, ProgrammingError, connection, connections, 
 from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver, get_resolver
 
+import billingos.merchants.selectors
+import billingos.webhooks.selectors
 import customers.selectors
 import entitlements.selectors
 import insights.selectors
 import subscriptions.selectors
 import usage.selectors
-from billingos import merchants, webhooks
 from billingos.common.errors import NotFound, TenancyError
 from billingos.common.models import MerchantOwned
 from billingos.common.tenancy import platform_scope, scope
-from billingos.merchants import selectors as _merchants  # noqa: F401  (reached as merchants.selectors)
 from billingos.merchants.models import AuditEntry, BillingSettings, Merchant
-from billingos.webhooks import selectors as _webhooks  # noqa: F401  (reached as webhooks.selectors)
 from customers.models import Customer
 from tests.factories import unique
 from tests.fixtures import Api
@@ -185,8 +184,8 @@ def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: 
         entitlements.selectors.products,
         usage.selectors.meters,
         insights.selectors.insights,
-        webhooks.selectors.events,
-        merchants.selectors.api_keys,
+        billingos.webhooks.selectors.events,
+        billingos.merchants.selectors.api_keys,
     ]
     with platform_scope():
         for rows in lists:
