@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, JsonResponse
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
@@ -35,7 +35,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _database() -> tuple[float | None, bool]:
     try:
         return backlog_age(), True
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):  # the second is a connection that the server has closed
         return None, False
 
 

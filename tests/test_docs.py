@@ -178,6 +178,18 @@ def test_openapi_has_every_endpoint_with_a_summary_and_its_errors(schema: dict[s
                 )
 
 
+def test_openapi_offers_an_idempotency_key_where_one_is_heeded(schema: dict[str, Any]) -> None:
+    offered = {
+        path
+        for path, operations in schema["paths"].items()
+        for operation in operations.values()
+        if "Idempotency-Key" in [parameter["name"] for parameter in operation.get("parameters", [])]
+    }
+    posts = {path for path, operations in schema["paths"].items() if "post" in operations}
+    assert posts - offered == {"/api/usage/track"}  # its event_id does that, for ever
+    assert offered <= posts
+
+
 @pytest.mark.parametrize("path", ["/api/schema", "/api-docs"])
 def test_openapi_is_served_to_everyone(client: Client, path: str) -> None:
     assert client.get(path).status_code == HTTPStatus.OK

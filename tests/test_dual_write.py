@@ -24,6 +24,7 @@ from billingos.stripe_gateway.operations import Call, retrieve, send
 from customers.services import create_customer
 from tests.factories import MerchantFactory, unique
 from tests.fixtures import Api
+from tests.scenes import Scene
 
 
 class Road(BaseHTTPRequestHandler):
@@ -244,6 +245,21 @@ def test_a_webhook_that_overtakes_our_own_answer_wins(
     made = api.made("/customers", {"name": "Older"})
     assert made["name"] == "Newer"
     assert api.found(f"/customers/{made['id']}")["name"] == "Newer"
+
+
+def test_a_webhook_that_overtakes_the_answer_to_a_change_wins(
+    scene: Scene, road: type[Road], stripe_client: stripe.StripeClient
+) -> None:
+    """The row was there before: only its revision tells that it has moved while the answer was on its way."""
+    name = scene.subscription["stripe_id"]
+
+    def note_and_deliver() -> None:
+        stripe_client.v1.subscriptions.update(name, {"metadata": {"note": "newer"}}, scene.account)
+        scene.deliveries.flush()
+
+    road.meanwhile = staticmethod(note_and_deliver)
+    canceled = scene.api.made(f"/subscriptions/{name}/cancel", {"at_period_end": True})
+    assert (canceled["cancel_at_period_end"], canceled["metadata"]) == (True, {"note": "newer"})
 
 
 def test_a_refusal_is_definite_and_a_later_try_has_a_new_key(merchant: Merchant) -> None:

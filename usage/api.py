@@ -29,7 +29,7 @@ class MetersView(MerchantView):
 class TrackUsageView(MerchantView):
     area = "usage"
 
-    @writes("Track one usage event", TrackUsage, TrackedSerializer, status=200)
+    @writes("Track one usage event", TrackUsage, TrackedSerializer, status=200, idempotency_key=False)
     def post(self, request: Request) -> Response:
         fields = valid_body(TrackUsage, request.data)
         accepted = services.track(merchant=merchant_of(request), **fields)

@@ -72,12 +72,14 @@ def reads(
     )
 
 
-def writes(summary: str, body: Any, answer: Any, *, status: int = 201) -> Callable[[F], F]:
-    """Documents a POST that takes an Idempotency-Key."""
+def writes(
+    summary: str, body: Any, answer: Any, *, status: int = 201, idempotency_key: bool = True
+) -> Callable[[F], F]:
+    """Documents a POST; most take an Idempotency-Key."""
     return extend_schema(
         operation_id=_operation_id(summary),
         summary=summary,
         request=body,
-        parameters=[IDEMPOTENCY],
+        parameters=[IDEMPOTENCY] if idempotency_key else [],
         responses={status: answer, **errors(400, 401, 402, 403, 404, 409, 413, 429, 503)},
     )
