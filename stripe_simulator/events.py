@@ -78,18 +78,23 @@ def wants(endpoint: Record, event: Record, platform: str) -> bool:
 def _queue(work: Work, event: Record) -> None:
     for endpoint in work.store.all(work.platform, "webhook_endpoint"):
         if wants(endpoint, event, work.platform):
-            delivery: dict[str, Any] = {
-                "id": new_id("delivery"),
-                "_account": work.platform,
-                "_kind": "delivery",
-                "_clock": None,
-                "_due": None,
-                "event": event["id"],
-                "event_account": event["_account"],
-                "endpoint": endpoint["id"],
-                "attempts": 0,
-                "not_before": 0.0,
-            }
-            work.store.insert(delivery)
-            work.deliveries.append(delivery)
-            event["pending_webhooks"] += 1
+            queue_for(work, endpoint, event)
+
+
+def queue_for(work: Work, endpoint: Record, event: Record) -> None:
+    """Let an endpoint have an event; the caller has said that the event changes."""
+    delivery: dict[str, Any] = {
+        "id": new_id("delivery"),
+        "_account": work.platform,
+        "_kind": "delivery",
+        "_clock": None,
+        "_due": None,
+        "event": event["id"],
+        "event_account": event["_account"],
+        "endpoint": endpoint["id"],
+        "attempts": 0,
+        "not_before": 0.0,
+    }
+    work.store.insert(delivery)
+    work.deliveries.append(delivery)
+    event["pending_webhooks"] += 1

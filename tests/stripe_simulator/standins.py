@@ -6,9 +6,8 @@ from typing import Any
 
 import requests
 
-PLACEHOLDER = re.compile(r"\b(acct|cus|price|prod|sub_sched|sub|si|in|ii|cn|il|pm|pi|seti|ch|re|txr|promo|clock|we|evt|cs|bpc)"
-                         r"_(?:xxx+|xyz|123)\b|\bZ4OV52SU\b")  # fmt: skip
-NEXT_YEAR = 1_900_000_000
+_KINDS = "acct|bpc|ch|clock|cn|cs|cus|evt|ii|il|in|pi|pm|price|prod|promo|re|seti|si|sub_sched|sub|txr|we"
+PLACEHOLDER = re.compile(rf"\b({_KINDS})_(?:test_)?(?:xxx+|xyz|123)\b|\b(?:sess_xyz|Z4OV52SU)\b")
 
 
 class StandIns:
@@ -28,7 +27,10 @@ class StandIns:
 
     def filled(self, text: str) -> str:
         """The text with every placeholder replaced by the id of a fresh object, or left where none can be made."""
-        return PLACEHOLDER.sub(lambda match: self.id(match[1] or "coupon", match[0]), text)
+        return PLACEHOLDER.sub(self._stand_in, text)
+
+    def _stand_in(self, match: re.Match[str]) -> str:
+        return self.id(match[1] or {"sess_xyz": "cs"}.get(match[0], "coupon"), match[0])
 
     def id(self, prefix: str, otherwise: str = "") -> str:
         """The id of this account's object of a kind, made the first time."""
