@@ -31,7 +31,7 @@ def emit_snapshot(work: Work, type: str, snapshot: Json, *, clock: str | None, p
     }
     if work.account != work.platform:
         body["account"] = work.account
-    event = work.insert("event", body, data=json.dumps(data, separators=(",", ":")))
+    event = work.insert("event", body, data=json.dumps(data, separators=(",", ":")), made=work.wall())
     _queue(work, event)
 
 
@@ -41,9 +41,11 @@ def updating(work: Work, record: Record, type: str | None = None) -> Iterator[Re
     before = render(work, record)
     with work.edit(record):
         yield record
-    previous = changes(before, render(work, record))
+    after = render(work, record)
+    previous = changes(before, after)
     if previous:
-        emit(work, type or f"{_EVENT_NAMES.get(record['_kind'], record['_kind'])}.updated", record, previous)
+        name = type or f"{_EVENT_NAMES.get(record['_kind'], record['_kind'])}.updated"
+        emit_snapshot(work, name, after, clock=record["_clock"], previous=previous)
 
 
 _EVENT_NAMES = {"subscription": "customer.subscription"}

@@ -21,11 +21,13 @@ from stripe_simulator.pages.site import Site
 from stripe_simulator.rendering import Json
 from stripe_simulator.resources.accounts import ensure_platform
 from stripe_simulator.resources.webhook_endpoints import register
+from stripe_simulator.retention import sweep
 from stripe_simulator.server import Server
 from stripe_simulator.settings import API_VERSION, Settings
 from stripe_simulator.store import Store
 
 TICK_SECONDS = 1.0
+SWEEP_SECONDS = 3_600
 log = logging.getLogger("stripe_simulator")
 
 
@@ -98,6 +100,10 @@ class Simulator:
         """Process at once what the wall clock has made due; the background does so every second."""
         self.engine.tick()
 
+    def forget(self) -> int:
+        """Forget at once what is too old (keys of a day, events by the settings); the background does so hourly."""
+        return sweep(self.engine)
+
     def add_webhook_endpoint(
         self,
         url: str,
@@ -128,9 +134,13 @@ class Simulator:
         return list(self._deliveries.log)
 
     def _tick(self) -> None:
+        swept = -float(SWEEP_SECONDS)
         while not self._stopping.wait(TICK_SECONDS):
             try:
                 self.engine.tick()
+                if time.monotonic() - swept > SWEEP_SECONDS:
+                    swept = time.monotonic()
+                    sweep(self.engine)
             except Exception:
                 log.exception("the wall clock's tick failed")
 

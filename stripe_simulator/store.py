@@ -138,8 +138,13 @@ class Store:
                 changed.append(record)
             elif before is not None:
                 deleted.append(before)
-        self._database.write(changed, deleted)
+        texts = [(record["_account"], record["id"], record.pop("_data")) for record in changed if "_data" in record]
+        self._database.write(changed, deleted, texts)
         self._before.clear()
+
+    def text(self, record: Record) -> str:
+        """An event's long text, which leaves memory when it is committed."""
+        return str(record["_data"]) if "_data" in record else self._database.text(record["_account"], record["id"])
 
     def rollback(self) -> None:
         """Undo every change since the last commit."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stripe_simulator import catalog
-from stripe_simulator.billing import changes, entitlements, standing
+from stripe_simulator.billing import changes, clock_limits, entitlements, standing
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
@@ -97,6 +97,7 @@ _SHARED: Fields = {
 def create(work: Work, values: dict[str, Any]) -> Json:
     """Subscribe a customer: first invoice and its payment included."""
     customer = work.get("customer", values["customer"], "customer")
+    clock_limits.check_subscription(work, customer)
     if not values.get("items"):
         raise missing_param("items")
     for name in ("cancel_at_period_end", "trial_from_plan"):
