@@ -21,7 +21,7 @@ def _older(engine: Engine, kind: str, than: int) -> int:
     gone = 0
     for account in engine.store.accounts_with(kind):
         for record in engine.store.all(account, kind):
-            if record.get("_made", record.get("created", than + 1)) <= than:
+            if int(record.get("_made") or record.get("created") or than + 1) <= than:
                 engine.store.delete(record)
                 gone += 1
     return gone
