@@ -13,7 +13,7 @@ EMBEDDED_LINES = 10  # Stripe embeds no more of an invoice's lines than this
 
 def render(work: Work, record: Record) -> Json:
     """The object as the API shows it, without expansions."""
-    shown = _public(record)
+    shown = public(record)
     special = _SPECIAL.get(record["_kind"])
     return shown if special is None else special(work, record, shown)
 
@@ -23,18 +23,21 @@ def list_object(url: str, data: list[Json], has_more: bool = False) -> Json:
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 
-def _public(value: Any) -> Any:
+def public(value: Any) -> Any:
+    """JSON without its private fields."""
     if isinstance(value, dict):
-        return {key: _public(child) for key, child in value.items() if key[:1] != "_"}
+        return {key: public(child) for key, child in value.items() if key[:1] != "_"}
     if isinstance(value, list):
-        return [_public(child) for child in value]
+        return [public(child) for child in value]
     return value
 
 
 def render_item(work: Work, item: Record) -> Json:
     """A subscription item with its price, and the plan that older code still reads."""
-    shown: Json = _public(item)
+    shown: Json = public(item)
     price = work.get("price", item["price"])
+    if price["recurring"]["usage_type"] == "metered":
+        shown.pop("quantity")
     return shown | {"price": render(work, price), "plan": _plan(price)}
 
 
@@ -79,11 +82,17 @@ def _product_feature(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"entitlement_feature": render(work, work.get("entitlements.feature", record["_feature"]))}
 
 
+def _meter_event(work: Work, record: Record, shown: Json) -> Json:
+    shown.pop("id")  # Stripe knows them by their identifier alone
+    return shown
+
+
 def _event(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"data": json.loads(record["_data"])}  # kept as text: events are many and seldom read
 
 
 _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
+    "billing.meter_event": _meter_event,
     "event": _event,
     "subscription": _subscription,
     "invoice": _invoice,

@@ -16,6 +16,11 @@ Key = tuple[str, str, str]
 
 # kind → index name → the values under which a record is found
 INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
+    "billing.meter": {"event_name": lambda r: [r["event_name"]]},
+    "billing.meter_event": {
+        "identifier": lambda r: [r["identifier"]],
+        "meter_customer": lambda r: [] if r["_canceled"] else [f"{r['_meter']}/{r['_customer']}"],
+    },
     "customer": {"clock": lambda r: [r["_clock"]]},
     "entitlements.active_entitlement": {"customer": lambda r: [r["_customer"]]},
     "invoice": {

@@ -91,6 +91,7 @@ class Work:
 
 
 _LABELS = {
+    "billing.meter": "meter",
     "test_helpers.test_clock": "test clock",
     "payment_method": "PaymentMethod",
     "payment_intent": "payment_intent",

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stripe_simulator import catalog, proration
-from stripe_simulator.billing import lines, standing, subscriptions
+from stripe_simulator.billing import lines, metering, standing, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
 from stripe_simulator.events import emit
-from stripe_simulator.money import amount_of
+from stripe_simulator.money import amount_of, rounded
 from stripe_simulator.params import merged_metadata
 from stripe_simulator.periods import boundary
 from stripe_simulator.rendering import Json
@@ -112,11 +112,11 @@ def _proration_date(subscription: Record, values: dict[str, Any], now: int) -> i
     return int(at)
 
 
-def _terms(item: Json | None) -> tuple[str, int] | None:
+def _terms(item: Json | None) -> tuple[str, int | None] | None:
     return None if item is None else (item["price"], item["quantity"])
 
 
-def _billed(items: list[Json]) -> list[tuple[str, str, int]]:
+def _billed(items: list[Json]) -> list[tuple[str, str, int | None]]:
     return sorted((item["id"], item["price"], item["quantity"]) for item in items)
 
 
@@ -145,8 +145,9 @@ def _change_items(work: Work, subscription: Record, sent: list[dict[str, Any]], 
 def _change_item(work: Work, item: Json, values: dict[str, Any], prefix: str) -> None:
     if values.get("price") or values.get("price_data"):
         item["price"] = price_of(work, values, prefix)["id"]
-    if values.get("quantity") is not None:
-        item["quantity"] = values["quantity"]
+    asked = {"quantity": item["quantity"] or 1} if values.get("quantity") is None else values
+    price = work.get("price", item["price"])
+    item["quantity"] = subscriptions.licensed_quantity(price, values if metering.is_metered(price) else asked)
     if "metadata" in values:
         item["metadata"] = merged_metadata(item["metadata"], values["metadata"])
 
@@ -177,6 +178,9 @@ def _restart(work: Work, subscription: Record, now: int, change: Change) -> None
 
 
 def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:
+    if metering.is_metered(work.get("price", item["price"])):
+        _bill_usage(work, subscription, item, at)
+        return
     share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
     price = work.get("price", item["price"])
     amount = proration.credit(amount_of(price, item["quantity"]), share)
@@ -184,10 +188,24 @@ def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:
 
 
 def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
+    if metering.is_metered(work.get("price", item["price"])):
+        return
     share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
     price = work.get("price", item["price"])
     amount = proration.debit(amount_of(price, item["quantity"]), share)
     _pend(work, subscription, item, price, amount, at, "Remaining time on")
+
+
+def _bill_usage(work: Work, subscription: Record, item: Json, at: int) -> None:
+    """A metered item that goes leaves what it counted so far, at its own price."""
+    start = item["current_period_start"]
+    price, quantity = work.get("price", item["price"]), metering.usage(work, subscription, item, start, at)
+    if quantity:
+        used = item | {"quantity": quantity, "current_period_end": at}
+        _pend(work, subscription, used, price, rounded(amount_of(price, quantity)), start, "Usage of")
+    for kept in subscription["items"]["data"]:
+        if kept["id"] == item["id"]:
+            kept["_since"] = at  # what follows is counted for the item as it is now
 
 
 def _pend(work: Work, subscription: Record, item: Json, price: Record, amount: int, at: int, words: str) -> None:

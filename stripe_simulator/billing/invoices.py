@@ -1,7 +1,7 @@
 """An invoice's life: draft, open, paid, void; and what its payment or failure means for the subscription."""
 
 from stripe_simulator import cards
-from stripe_simulator.billing import lines, payments, standing
+from stripe_simulator.billing import lines, metering, payments, standing
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
@@ -56,6 +56,9 @@ def finalize(work: Work, invoice: Record) -> None:
     """Number the draft, settle it against the customer's balance, and open it, or pay it if it is free."""
     if invoice["status"] != "draft":
         raise invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    with work.edit(invoice):
+        if metering.recount(work, invoice):
+            invoice |= _totals(invoice["lines"]["data"])
     now = work.now(invoice["_clock"])
     customer = work.get("customer", invoice["customer"])
     number = customer["next_invoice_sequence"]
@@ -188,6 +191,11 @@ def no_payment_method() -> StripeError:
         None,
         "resource_missing",
     )
+
+
+def has_pending(work: Work, subscription: Record) -> bool:
+    """Whether items of this subscription wait for its next invoice."""
+    return bool(_pending(work, subscription))
 
 
 def _pending(work: Work, subscription: Record) -> list[Record]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stripe_simulator.billing import entitlements, invoices, lines, payments, standing
+from stripe_simulator.billing import entitlements, invoices, lines, metering, payments, standing
 from stripe_simulator.database import Record
 from stripe_simulator.errors import invalid
 from stripe_simulator.events import emit, updating
@@ -25,10 +25,19 @@ def new_item(work: Work, subscription_id: str, price: Record, values: dict[str, 
         "discounts": [],
         "metadata": values.get("metadata") or {},
         "price": price["id"],
-        "quantity": values.get("quantity", 1),
+        "quantity": licensed_quantity(price, values),
         "subscription": subscription_id,
         "tax_rates": [],
     }
+
+
+def licensed_quantity(price: Record, values: dict[str, Any]) -> int | None:
+    """The quantity asked for, 1 by default; None for a metered price, whose meter counts."""
+    if not metering.is_metered(price):
+        return int(values.get("quantity", 1))
+    if values.get("quantity") is not None:
+        raise invalid("You cannot set the quantity for metered plans.", "quantity")
+    return None
 
 
 def recurring_of(work: Work, subscription: Record) -> tuple[str, int]:
@@ -96,9 +105,11 @@ def renew(work: Work, subscription: Record) -> None:
     ends = next_boundary(subscription["billing_cycle_anchor"], *interval, begins)
     with updating(work, subscription):
         set_period(subscription, begins, ends)
+        used = (previous, begins)
         if subscription["status"] == "trialing":
-            subscription["status"] = "active"
-        invoice = _invoice(work, subscription, "subscription_cycle", (previous, begins))
+            subscription["status"], used = "active", (begins, begins)  # usage in a trial is free
+        drawn = metering.cycle_lines(work, subscription, used)
+        invoice = invoices.create(work, subscription, "subscription_cycle", drawn, (previous, begins))
     invoices.announce(work, invoice)
     if subscription["status"] == "unpaid":
         with work.edit(invoice):
@@ -117,7 +128,7 @@ def process(work: Work, subscription: Record) -> None:
     if subscription["status"] == "incomplete":
         _expire(work, subscription)
     elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
-        standing.end(work, subscription, "cancellation_requested")
+        _end_as_asked(work, subscription)
     elif standing.period_end(subscription) <= now:
         _end_trial_or_renew(work, subscription)
     else:
@@ -125,6 +136,18 @@ def process(work: Work, subscription: Record) -> None:
             subscription["_trial_notice"] = True
         emit(work, "customer.subscription.trial_will_end", subscription)
         standing.schedule(work, subscription)
+
+
+def _end_as_asked(work: Work, subscription: Record) -> None:
+    """The end that was asked for; what was used or prorated and not yet billed goes on a last invoice."""
+    now, began = work.now(subscription["_clock"]), subscription["items"]["data"][0]["current_period_start"]
+    trialing = subscription["status"] == "trialing"
+    drawn = [] if trialing else metering.final_lines(work, subscription, now)
+    standing.end(work, subscription, "cancellation_requested")
+    if drawn or invoices.has_pending(work, subscription):
+        last = invoices.create(work, subscription, "subscription_cycle", drawn, (began, now))
+        invoices.announce(work, last)
+        invoices.leave_draft(work, last)
 
 
 def _end_trial_or_renew(work: Work, subscription: Record) -> None:

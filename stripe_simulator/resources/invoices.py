@@ -9,7 +9,7 @@ from stripe_simulator.errors import invalid, not_simulated
 from stripe_simulator.events import updating
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import LISTING, Flag, Metadata, Range, Text, merged_metadata
-from stripe_simulator.rendering import Json, render
+from stripe_simulator.rendering import Json, public, render
 from stripe_simulator.resources.payment_methods import resolve
 from stripe_simulator.work import Work
 
@@ -47,7 +47,7 @@ def list_lines(work: Work, values: dict[str, Any], id: str) -> Json:
     """All lines of an invoice."""
     invoice = work.get("invoice", id)
     url = f"/v1/invoices/{id}/lines"
-    return page(work, invoice["lines"]["data"], values, url, show=lambda _, line: dict(line), ordered=True)
+    return page(work, invoice["lines"]["data"], values, url, show=lambda _, line: public(line), ordered=True)
 
 
 @endpoint("POST", "/v1/invoices/<id>/finalize", {"auto_advance": Flag()})
