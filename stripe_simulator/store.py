@@ -23,6 +23,7 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
     },
     "customer": {"clock": lambda r: [r["_clock"]]},
     "entitlements.active_entitlement": {"customer": lambda r: [r["_customer"]]},
+    "dispute": {"charge": lambda r: [r["charge"]], "payment_intent": lambda r: [r["payment_intent"]]},
     "invoice": {
         "customer": lambda r: [r["customer"]],
         "subscription": lambda r: [r["_subscription"]],
@@ -40,6 +41,9 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
     "payment_method": {"customer": lambda r: [r["customer"]]},
     "price": {"product": lambda r: [r["product"]], "lookup_key": lambda r: [r["lookup_key"]]},
     "product_feature": {"product": lambda r: [r["_product"]]},
+    "refund": {"charge": lambda r: [r["charge"]], "payment_intent": lambda r: [r["payment_intent"]]},
+    "setup_intent": {"customer": lambda r: [r["customer"]]},
+    "subscription_schedule": {"customer": lambda r: [r["customer"]]},
     "subscription": {
         "customer": lambda r: [r["customer"]],
         "item": lambda r: [item["id"] for item in r["items"]["data"]],

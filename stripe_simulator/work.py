@@ -24,6 +24,7 @@ class Work:
     wall: Callable[[], int]
     run_clock: Callable[[str, str, Callable[[list[Record]], None]], None]
     run_clock_in_background: Callable[[str, str], None]
+    page_root: str = ""  # where a browser reaches the simulator's pages
     request_id: str | None = None
     idempotency_key: str | None = None
     deliveries: list[Record] = field(default_factory=list)

@@ -115,9 +115,11 @@ def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_han
         payments.fail_without_method(work, intent)
         decline: str | None = "no_payment_method"
     else:
-        decline = payments.charge(work, intent, method, None)
+        decline = payments.charge(work, intent, method)
         if decline is None:
-            _save_method(work, invoice, method)
+            save_method(work, invoice, method)
+    if decline == cards.AUTHENTICATION:
+        emit(work, "invoice.payment_action_required", invoice)
     if decline is None:
         mark_paid(work, invoice)
     else:
@@ -125,7 +127,7 @@ def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_han
     return decline
 
 
-def _save_method(work: Work, invoice: Record, method: Record) -> None:
+def save_method(work: Work, invoice: Record, method: Record) -> None:
     """``save_default_payment_method=on_subscription``: what paid becomes the subscription's default."""
     subscription = work.find("subscription", invoice["_subscription"])
     if subscription and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
@@ -178,6 +180,8 @@ def decline_error(work: Work, invoice: Record, decline: str) -> StripeError:
     """The 402 (or, without a payment method, 400) that a failed try answers with."""
     if decline == "no_payment_method":
         return no_payment_method()
+    if decline == cards.AUTHENTICATION:
+        return payments.needs_action("invoice")
     intent = payments.intent_of(work, invoice)
     return cards.declined(decline, charge=intent["latest_charge"] if intent else None)
 

@@ -44,7 +44,8 @@ def usage(work: Work, subscription: Record, item: Record, start: int, end: int) 
     """What a metered item is billed for; a negative count bills nothing."""
     price = work.get("price", item["price"])
     meter = work.get("billing.meter", price["recurring"]["meter"])
-    return max(counted(work, meter, subscription["customer"], max(start, item.get("_since", item["created"])), end), 0)
+    since = int(item.get("_since") or item["created"])
+    return max(counted(work, meter, subscription["customer"], max(start, since), end), 0)
 
 
 def usage_line(work: Work, subscription: Record, item: Record, start: int, end: int) -> Json:

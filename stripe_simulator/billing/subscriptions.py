@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from stripe_simulator import cards
 from stripe_simulator.billing import entitlements, invoices, lines, metering, payments, standing
 from stripe_simulator.database import Record
-from stripe_simulator.errors import invalid
+from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.periods import boundary, next_boundary
@@ -87,9 +88,15 @@ def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
         raise error
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
+
+
+def undoing(work: Work, invoice: Record, decline: str) -> StripeError:
+    """The error of a failed try that undoes the whole request (``error_if_incomplete``)."""
+    asks = decline == cards.AUTHENTICATION
+    error = payments.needs_action("subscription") if asks else invoices.decline_error(work, invoice, decline)
+    error.keeps_changes = False
+    return error
 
 
 def _invoice(work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False) -> Record:
@@ -187,9 +194,7 @@ def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
         return
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
 
 
 def require_running(subscription: Record) -> None:

@@ -2,8 +2,10 @@
 
 from stripe_simulator.resources import (
     accounts,
+    authentication,
     charges,
     customers,
+    disputes,
     entitlements,
     events,
     invoice_payments,
@@ -14,7 +16,9 @@ from stripe_simulator.resources import (
     payment_methods,
     prices,
     products,
+    refunds,
     searches,
+    setup_intents,
     subscription_items,
     subscriptions,
     test_clocks,
@@ -23,8 +27,10 @@ from stripe_simulator.resources import (
 
 __all__ = [
     "accounts",
+    "authentication",
     "charges",
     "customers",
+    "disputes",
     "entitlements",
     "events",
     "invoice_payments",
@@ -35,7 +41,9 @@ __all__ = [
     "payment_methods",
     "prices",
     "products",
+    "refunds",
     "searches",
+    "setup_intents",
     "subscription_items",
     "subscriptions",
     "test_clocks",

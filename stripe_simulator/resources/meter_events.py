@@ -71,7 +71,9 @@ def _value(meter: Record, payload: dict[str, str]) -> int:
 
 def _check_time(at: int, now: int) -> None:
     if at < now - OLDEST_SECONDS:
-        raise invalid("The timestamp must be within the past 35 calendar days.", "timestamp", "timestamp_too_far_in_past")
+        raise invalid(
+            "The timestamp must be within the past 35 calendar days.", "timestamp", "timestamp_too_far_in_past"
+        )
     if at > now + AHEAD_SECONDS:
         raise invalid("The timestamp may be at most 5 minutes in the future.", "timestamp", "timestamp_in_future")
 

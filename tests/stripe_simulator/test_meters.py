@@ -155,8 +155,9 @@ def test_events_are_taken_once_in_their_time_for_a_known_customer(shop: Shop) ->
         ({"name": "other"}, "No meter"),
     ]
     for change, message in wrong:
+        asked: Any = {"customer": customer, "value": 2, **change}
         with pytest.raises(stripe.InvalidRequestError, match=message):
-            report(shop, **({"customer": customer, "value": 2} | change))
+            report(shop, **asked)
     report(shop, customer, 3, timestamp=START - 35 * DAY)
     report(shop, customer, 3, timestamp=START + 300)
     assert summed(shop, of, customer) == [(START, 5)]

@@ -50,7 +50,7 @@ def test_every_searchable_resource(shop: Shop) -> None:
     ]
     for service, query, expected in queries:
         assert found(service, query) == [expected]
-        assert found(service, f'{query} AND created<{moment(2020, 1, 1)}') == []
+        assert found(service, f"{query} AND created<{moment(2020, 1, 1)}") == []
 
 
 def test_pages_follow_each_other(shop: Shop) -> None:
