@@ -16,7 +16,10 @@ Key = tuple[str, str, str]
 
 # kind → index name → the values under which a record is found
 INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
+    "credit_note": {"customer": lambda r: [r["customer"]], "invoice": lambda r: [r["invoice"]]},
     "customer": {"clock": lambda r: [r["_clock"]]},
+    "customer_balance_transaction": {"customer": lambda r: [r["customer"]]},
+    "discount": {"customer": lambda r: [r["customer"]]},
     "entitlements.active_entitlement": {"customer": lambda r: [r["_customer"]]},
     "invoice": {
         "customer": lambda r: [r["customer"]],
@@ -26,7 +29,7 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
         "invoice": lambda r: [r["invoice"]],
         "payment_intent": lambda r: [r["payment"].get("payment_intent")],
     },
-    "invoiceitem": {"customer": lambda r: [r["customer"]]},
+    "invoiceitem": {"customer": lambda r: [r["customer"]], "invoice": lambda r: [r["invoice"]]},
     "charge": {
         "customer": lambda r: [r["customer"]],
         "payment_intent": lambda r: [r["payment_intent"]],
@@ -34,6 +37,7 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
     "payment_intent": {"customer": lambda r: [r["customer"]]},
     "payment_method": {"customer": lambda r: [r["customer"]]},
     "price": {"product": lambda r: [r["product"]], "lookup_key": lambda r: [r["lookup_key"]]},
+    "promotion_code": {"code": lambda r: [r["code"].lower()]},
     "product_feature": {"product": lambda r: [r["_product"]]},
     "subscription": {
         "customer": lambda r: [r["customer"]],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stripe_simulator.billing import invoices, subscriptions
+from stripe_simulator.billing import discounts, invoices, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.work import Work
 
@@ -26,6 +26,7 @@ def _invoice(work: Work, invoice: Record) -> None:
 
 
 _HANDLERS: dict[str, Callable[[Work, Record], None]] = {
+    "discount": discounts.expire,
     "invoice": _invoice,
     "subscription": subscriptions.process,
 }
