@@ -163,6 +163,21 @@ class Hash(Param):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Named(Param):
+    """Values of one kind by names that the caller chooses (``currency_options[eur][…]``). An empty string: none."""
+
+    of: Param = field(default_factory=Text)
+
+    def read(self, raw: Any, name: str) -> dict[str, Any]:
+        """The typed values by name."""
+        if raw == "":
+            return {}
+        if not isinstance(raw, dict):
+            raise invalid("Invalid object", name)
+        return {key: self.of.read(value, f"{name}[{key}]") for key, value in raw.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sequenced(Param):
     """A list. An empty string is the empty list."""
 

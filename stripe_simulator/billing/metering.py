@@ -100,8 +100,10 @@ def cycle_lines(work: Work, subscription: Record, previous: tuple[int, int]) -> 
 
 
 def final_lines(work: Work, subscription: Record, now: int) -> list[Json]:
-    """Usage that was not billed when a subscription ends."""
-    drawn = []
+    """Usage that was not billed when a subscription ends; in a trial it was free."""
+    drawn: list[Json] = []
+    if subscription["status"] == "trialing":
+        return drawn
     for item in subscription["items"]["data"]:
         if is_metered(work.get("price", item["price"])):
             line = usage_line(work, subscription, item, item["current_period_start"], now)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stripe_simulator import cards
-from stripe_simulator.billing import entitlements, invoices, lines, metering, payments, standing
+from stripe_simulator.billing import entitlements, invoice_items, invoices, lines, metering, payments, standing
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
@@ -60,17 +60,15 @@ def start(work: Work, subscription: Record, payment_behavior: str) -> None:
     anchor = subscription["billing_cycle_anchor"]
     with work.edit(subscription):
         set_period(subscription, now, trial_end or boundary(anchor, *recurring_of(work, subscription), 1))
-    due = sum(lines.item_amount(work, item) for item in subscription["items"]["data"])
     automatic = subscription["collection_method"] == "charge_automatically"
+    invoice = _invoice(work, subscription, "subscription_create", (now, now), free=trial_end is not None)
     with work.edit(subscription):
         if trial_end:
             subscription["status"] = "trialing"
-        elif automatic and due > 0:
+        elif automatic and invoice["amount_due"] > 0:
             subscription["status"] = "incomplete"
         else:
             subscription["status"] = "active"
-    free = trial_end is not None
-    invoice = _invoice(work, subscription, "subscription_create", (now, now), free=free)
     emit(work, "customer.subscription.created", subscription)
     invoices.announce(work, invoice)
     invoices.finalize(work, invoice)
@@ -135,7 +133,7 @@ def process(work: Work, subscription: Record) -> None:
     if subscription["status"] == "incomplete":
         _expire(work, subscription)
     elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
-        _end_as_asked(work, subscription)
+        end_with_invoice(work, subscription)
     elif standing.period_end(subscription) <= now:
         _end_trial_or_renew(work, subscription)
     else:
@@ -143,18 +141,6 @@ def process(work: Work, subscription: Record) -> None:
             subscription["_trial_notice"] = True
         emit(work, "customer.subscription.trial_will_end", subscription)
         standing.schedule(work, subscription)
-
-
-def _end_as_asked(work: Work, subscription: Record) -> None:
-    """The end that was asked for; what was used or prorated and not yet billed goes on a last invoice."""
-    now, began = work.now(subscription["_clock"]), subscription["items"]["data"][0]["current_period_start"]
-    trialing = subscription["status"] == "trialing"
-    drawn = [] if trialing else metering.final_lines(work, subscription, now)
-    standing.end(work, subscription, "cancellation_requested")
-    if drawn or invoices.has_pending(work, subscription):
-        last = invoices.create(work, subscription, "subscription_cycle", drawn, (began, now))
-        invoices.announce(work, last)
-        invoices.leave_draft(work, last)
 
 
 def _end_trial_or_renew(work: Work, subscription: Record) -> None:
@@ -177,6 +163,14 @@ def _expire(work: Work, subscription: Record) -> None:
         subscription |= {"status": "incomplete_expired", "ended_at": now, "_due": None}
     if invoice is not None and invoice["status"] == "open":
         invoices.void(work, invoice)
+
+
+def end_with_invoice(work: Work, subscription: Record) -> None:
+    """Cancel now and collect what is still pending, usage included."""
+    drawn = metering.final_lines(work, subscription, work.now(subscription["_clock"]))
+    standing.end(work, subscription, "cancellation_requested")
+    if drawn or invoice_items.waiting(work, subscription):
+        collect(work, draft_now(work, subscription, drawn), "allow_incomplete")
 
 
 def draft_now(work: Work, subscription: Record, drawn: list[Json]) -> Record:

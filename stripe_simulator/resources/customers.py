@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stripe_simulator.billing import standing
+from stripe_simulator.billing import adjustments, balance, standing
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid
@@ -32,6 +32,7 @@ _INVOICE_SETTINGS: Fields = {
     "footer": Text(),
 }
 _FIELDS: Fields = {
+    **adjustments.CUSTOMER,
     **{name: Text() for name in _TEXTS},
     "address": Hash(fields=ADDRESS),
     "balance": Integer(),
@@ -64,6 +65,9 @@ def create(work: Work, values: dict[str, Any]) -> Json:
                 wanted = method["id"]
     if wanted:
         customer["invoice_settings"]["default_payment_method"] = _own_method(work, customer, wanted)
+    if customer["balance"]:
+        balance.note(work, customer, customer["balance"], "initial")
+    adjustments.of_customer(work, customer, values)
     emit(work, "customer.created", customer)
     return render(work, customer)
 
@@ -84,13 +88,17 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
     wanted = (values.get("invoice_settings") or {}).get("default_payment_method")
     if wanted:
         values["invoice_settings"]["default_payment_method"] = _own_method(work, customer, wanted)
+    moved = values.get("balance", customer["balance"]) - customer["balance"]
     with updating(work, customer):
         _apply(work, customer, values)
+        adjustments.of_customer(work, customer, values)
         settings = values.get("invoice_settings") or {}
         if "default_payment_method" in settings:
             customer["invoice_settings"]["default_payment_method"] = settings["default_payment_method"]
         if method is not None:
             customer["default_source"] = method["id"]
+    if moved:
+        balance.note(work, customer, moved, "adjustment")
     return render(work, customer)
 
 
