@@ -12,16 +12,25 @@ DEEPEST = 4  # levels, as at Stripe
 # object → field → the kind that its id names
 _REFERENCES: dict[str, dict[str, str]] = {
     "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "credit_note": {
+        "customer": "customer",
+        "customer_balance_transaction": "customer_balance_transaction",
+        "invoice": "invoice",
+    },
     "customer": {"test_clock": "test_helpers.test_clock"},
+    "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
+    "discount": {"customer": "customer", "promotion_code": "promotion_code"},
     "entitlements.active_entitlement": {"feature": "entitlements.feature"},
     "invoice": {
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "discount",
         "test_clock": "test_helpers.test_clock",
     },
     "invoice_payment": {"invoice": "invoice"},
-    "invoiceitem": {"customer": "customer", "invoice": "invoice"},
-    "line_item": {"subscription": "subscription"},
+    "invoiceitem": {"customer": "customer", "discounts": "discount", "invoice": "invoice"},
+    "line_item": {"discounts": "discount", "subscription": "subscription"},
     "payment_intent": {
         "customer": "customer",
         "payment_method": "payment_method",
@@ -31,20 +40,43 @@ _REFERENCES: dict[str, dict[str, str]] = {
     "plan": {"product": "product"},
     "price": {"product": "product"},
     "product": {"default_price": "price"},
+    "refund": {
+        "charge": "charge",
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+        "payment_method": "payment_method",
+    },
+    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
+    "subscription_schedule": {
+        "customer": "customer",
+        "subscription": "subscription",
+        "test_clock": "test_helpers.test_clock",
+    },
+    "promotion_code": {"customer": "customer"},
     "subscription": {
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "discount",
         "latest_invoice": "invoice",
+        "pending_setup_intent": "setup_intent",
+        "schedule": "subscription_schedule",
         "test_clock": "test_helpers.test_clock",
     },
+    "subscription_item": {"discounts": "discount"},
 }
+
+# in hashes that are no objects: the entries of discount_amounts, total_discount_amounts
+_UNNAMED = {"discount": "discount"}
 
 # paths through plain hashes: (object, path within it) → kind
 _NESTED: dict[tuple[str, str], str] = {
     ("customer", "invoice_settings.default_payment_method"): "payment_method",
+    ("discount", "source.coupon"): "coupon",
     ("invoice", "parent.subscription_details.subscription"): "subscription",
     ("invoice_payment", "payment.payment_intent"): "payment_intent",
+    ("invoiceitem", "pricing.price_details.price"): "price",
     ("line_item", "pricing.price_details.price"): "price",
+    ("promotion_code", "promotion.coupon"): "coupon",
 }
 
 
@@ -73,7 +105,7 @@ def _expand(work: Work, node: Any, parts: list[str], path: str) -> None:
         _expand(work, _at(node, parts[:used]), parts[used:], path)
         return
     name = parts[0]
-    kind = _REFERENCES.get(str(node.get("object")), {}).get(name)
+    kind = _REFERENCES.get(str(node.get("object")), _UNNAMED).get(name)
     included = _INCLUDED.get((str(node.get("object")), name))
     if kind is not None:
         node[name] = _load(work, kind, node.get(name))
@@ -103,12 +135,17 @@ def _at(node: Any, steps: list[str]) -> Any:
 
 
 def _load(work: Work, kind: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_load(work, kind, one) for one in value]
     if not isinstance(value, str):
         return value
     record = work.find(kind, value)
     if record is None:
-        return {"id": value, "object": kind, "deleted": True} if kind in ("customer", "product") else value
+        return {"id": value, "object": kind, "deleted": True} if kind in _DELETED_SHOWN else value
     return render(work, record)
+
+
+_DELETED_SHOWN = ("coupon", "customer", "product")
 
 
 def _not_expandable(path: str) -> Exception:
@@ -136,6 +173,15 @@ def _tiers(work: Work, shown: Json) -> Any:
     return None if tiers is None else [dict(tier) for tier in tiers]
 
 
+def _applies_to(work: Work, shown: Json) -> Any:
+    products = work.get("coupon", shown["id"])["_products"]
+    return None if products is None else {"products": list(products)}
+
+
+def _currency_options(work: Work, shown: Json) -> Any:
+    return dict(work.get("coupon", shown["id"])["_currency_options"])
+
+
 def _subscriptions(work: Work, shown: Json) -> Json:
     ended = ("canceled", "incomplete_expired")
     current = [
@@ -146,12 +192,19 @@ def _subscriptions(work: Work, shown: Json) -> Json:
     return list_object(f"/v1/customers/{shown['id']}/subscriptions", current[:10], len(current) > 10)
 
 
+def _refunds(work: Work, shown: Json) -> Json:
+    newest = [render(work, refund) for refund in reversed(work.related("refund", "charge", shown["id"]))]
+    return list_object(f"/v1/charges/{shown['id']}/refunds", newest[:10], len(newest) > 10)
+
+
 def _nothing(url: str) -> Callable[[Work, Json], Json]:
     return lambda work, shown: list_object(url.format(id=shown["id"]), [])
 
 
 _INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
-    ("charge", "refunds"): _nothing("/v1/charges/{id}/refunds"),
+    ("charge", "refunds"): _refunds,
+    ("coupon", "applies_to"): _applies_to,
+    ("coupon", "currency_options"): _currency_options,
     ("customer", "sources"): _nothing("/v1/customers/{id}/sources"),
     ("customer", "subscriptions"): _subscriptions,
     ("customer", "tax_ids"): _nothing("/v1/customers/{id}/tax_ids"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stripe_simulator.database import Record
+from stripe_simulator.money import json_number
 from stripe_simulator.work import Work
 
 Json = dict[str, Any]
@@ -13,7 +14,7 @@ EMBEDDED_LINES = 10  # Stripe embeds no more of an invoice's lines than this
 
 def render(work: Work, record: Record) -> Json:
     """The object as the API shows it, without expansions."""
-    shown = _public(record)
+    shown = public(record)
     special = _SPECIAL.get(record["_kind"])
     return shown if special is None else special(work, record, shown)
 
@@ -23,7 +24,7 @@ def list_object(url: str, data: list[Json], has_more: bool = False) -> Json:
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 
-def _public(value: Any) -> Any:
+def public(value: Any) -> Any:
     """A copy without private fields, at any depth; names in metadata are the merchant's own."""
     kind = type(value)
     if kind is dict:
@@ -32,20 +33,23 @@ def _public(value: Any) -> Any:
             for key, child in value.items()
             if key[:1] != "_"
         }
-    return [_public(child) for child in value] if kind is list else value
+    return [public(child) for child in value] if kind is list else value
 
 
 _NESTING = (dict, list)
 
 
 def _copied(key: str, child: Any) -> Any:
-    return dict(child) if key == "metadata" and type(child) is dict else _public(child)
+    return dict(child) if key == "metadata" and type(child) is dict else public(child)
 
 
 def render_item(work: Work, item: Record) -> Json:
     """A subscription item with its price, and the plan that older code still reads."""
-    shown: Json = _public(item)
+    shown: Json = public(item)
+    shown["tax_rates"] = rates(work, item["tax_rates"])
     price = work.get("price", item["price"])
+    if price["recurring"]["usage_type"] == "metered":
+        shown.pop("quantity")
     return shown | {"price": render(work, price), "plan": _plan(price)}
 
 
@@ -75,19 +79,63 @@ def _plan(price: Record) -> Json:
 
 
 def _subscription(work: Work, record: Record, shown: Json) -> Json:
+    shown["default_tax_rates"] = rates(work, record["default_tax_rates"])
     shown["items"]["data"] = [render_item(work, item) for item in record["items"]["data"]]
     return shown
 
 
 def _invoice(work: Work, record: Record, shown: Json) -> Json:
+    shown["default_tax_rates"] = rates(work, record["default_tax_rates"])
     lines = shown["lines"]
     lines["has_more"] = len(lines["data"]) > EMBEDDED_LINES
     lines["data"] = lines["data"][:EMBEDDED_LINES]
     return shown
 
 
+def rates(work: Work, ids: list[str]) -> list[Json]:
+    """Tax rates in full, as Stripe embeds them."""
+    return [render(work, work.get("tax_rate", id)) for id in ids]
+
+
+def _customer(work: Work, record: Record, shown: Json) -> Json:
+    discount = work.find("discount", record["discount"])
+    return shown | {"discount": None if discount is None else render(work, discount)}
+
+
+def _coupon(work: Work, record: Record, shown: Json) -> Json:
+    used_up = record["max_redemptions"] is not None and record["times_redeemed"] >= record["max_redemptions"]
+    late = record["redeem_by"] is not None and work.now() > record["redeem_by"]
+    return shown | {"percent_off": json_number(record["percent_off"]), "valid": not used_up and not late}
+
+
+def _tax_rate(work: Work, record: Record, shown: Json) -> Json:
+    return shown | {"percentage": json_number(record["percentage"])}
+
+
+def _invoice_item(work: Work, record: Record, shown: Json) -> Json:
+    return shown | {"tax_rates": rates(work, record["tax_rates"])}
+
+
+def _credit_note(work: Work, record: Record, shown: Json) -> Json:
+    lines = shown["lines"]
+    lines["data"] = [render_note_line(work, line) for line in record["lines"]["data"][:EMBEDDED_LINES]]
+    lines["has_more"] = len(record["lines"]["data"]) > EMBEDDED_LINES
+    return shown
+
+
+def render_note_line(work: Work, line: Record) -> Json:
+    """A line of a credit note with its tax rates."""
+    shown: Json = public(line)
+    return shown | {"tax_rates": rates(work, line["tax_rates"])}
+
+
 def _product_feature(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"entitlement_feature": render(work, work.get("entitlements.feature", record["_feature"]))}
+
+
+def _meter_event(work: Work, record: Record, shown: Json) -> Json:
+    shown.pop("id")  # Stripe knows them by their identifier alone
+    return shown
 
 
 def _event(work: Work, record: Record, shown: Json) -> Json:
@@ -95,7 +143,13 @@ def _event(work: Work, record: Record, shown: Json) -> Json:
 
 
 _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
+    "billing.meter_event": _meter_event,
+    "coupon": _coupon,
+    "credit_note": _credit_note,
+    "customer": _customer,
     "event": _event,
+    "invoiceitem": _invoice_item,
+    "tax_rate": _tax_rate,
     "subscription": _subscription,
     "invoice": _invoice,
     "product_feature": _product_feature,

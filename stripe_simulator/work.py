@@ -71,7 +71,7 @@ class Work:
     ) -> Record:
         """Add an object; ``body`` wins over the generated id and the common fields."""
         record: Record = {"id": id or new_id(kind), "object": kind} | body
-        if kind != "account":  # the only object that does not say so
+        if kind not in _SILENT:
             record.setdefault("livemode", False)
         record |= {f"_{name}": value for name, value in private.items()}
         record |= {"_account": self.account, "_kind": kind, "_clock": clock}
@@ -91,7 +91,11 @@ class Work:
         self.store.delete(record)
 
 
+_SILENT = ("account", "discount")  # the objects that do not say whether they are live
 _LABELS = {
+    "billing.meter": "meter",
+    "promotion_code": "promotion code",
+    "tax_rate": "tax rate",
     "test_helpers.test_clock": "test clock",
     "payment_method": "PaymentMethod",
     "payment_intent": "payment_intent",

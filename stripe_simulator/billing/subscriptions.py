@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from stripe_simulator.billing import entitlements, invoices, lines, payments, standing
+from stripe_simulator import cards
+from stripe_simulator.billing import entitlements, invoice_items, invoices, lines, metering, payments, standing
 from stripe_simulator.database import Record
-from stripe_simulator.errors import invalid
+from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.periods import boundary, next_boundary
@@ -25,10 +26,19 @@ def new_item(work: Work, subscription_id: str, price: Record, values: dict[str, 
         "discounts": [],
         "metadata": values.get("metadata") or {},
         "price": price["id"],
-        "quantity": values.get("quantity", 1),
+        "quantity": licensed_quantity(price, values),
         "subscription": subscription_id,
         "tax_rates": [],
     }
+
+
+def licensed_quantity(price: Record, values: dict[str, Any]) -> int | None:
+    """The quantity asked for, 1 by default; None for a metered price, whose meter counts."""
+    if not metering.is_metered(price):
+        return int(values.get("quantity", 1))
+    if values.get("quantity") is not None:
+        raise invalid("You cannot set the quantity for metered plans.", "quantity")
+    return None
 
 
 def recurring_of(work: Work, subscription: Record) -> tuple[str, int]:
@@ -50,17 +60,15 @@ def start(work: Work, subscription: Record, payment_behavior: str) -> None:
     anchor = subscription["billing_cycle_anchor"]
     with work.edit(subscription):
         set_period(subscription, now, trial_end or boundary(anchor, *recurring_of(work, subscription), 1))
-    due = sum(lines.item_amount(work, item) for item in subscription["items"]["data"])
     automatic = subscription["collection_method"] == "charge_automatically"
+    invoice = _invoice(work, subscription, "subscription_create", (now, now), free=trial_end is not None)
     with work.edit(subscription):
         if trial_end:
             subscription["status"] = "trialing"
-        elif automatic and due > 0:
+        elif automatic and invoice["amount_due"] > 0:
             subscription["status"] = "incomplete"
         else:
             subscription["status"] = "active"
-    free = trial_end is not None
-    invoice = _invoice(work, subscription, "subscription_create", (now, now), free=free)
     emit(work, "customer.subscription.created", subscription)
     invoices.announce(work, invoice)
     invoices.finalize(work, invoice)
@@ -78,9 +86,15 @@ def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
         raise error
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
+
+
+def undoing(work: Work, invoice: Record, decline: str) -> StripeError:
+    """The error of a failed try that undoes the whole request (``error_if_incomplete``)."""
+    asks = decline == cards.AUTHENTICATION
+    error = payments.needs_action("subscription") if asks else invoices.decline_error(work, invoice, decline)
+    error.keeps_changes = False
+    return error
 
 
 def _invoice(work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False) -> Record:
@@ -96,9 +110,11 @@ def renew(work: Work, subscription: Record) -> None:
     ends = next_boundary(subscription["billing_cycle_anchor"], *interval, begins)
     with updating(work, subscription):
         set_period(subscription, begins, ends)
+        used = (previous, begins)
         if subscription["status"] == "trialing":
-            subscription["status"] = "active"
-        invoice = _invoice(work, subscription, "subscription_cycle", (previous, begins))
+            subscription["status"], used = "active", (begins, begins)  # usage in a trial is free
+        drawn = metering.cycle_lines(work, subscription, used)
+        invoice = invoices.create(work, subscription, "subscription_cycle", drawn, (previous, begins))
     invoices.announce(work, invoice)
     if subscription["status"] == "unpaid":
         with work.edit(invoice):
@@ -117,7 +133,7 @@ def process(work: Work, subscription: Record) -> None:
     if subscription["status"] == "incomplete":
         _expire(work, subscription)
     elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
-        standing.end(work, subscription, "cancellation_requested")
+        end_with_invoice(work, subscription)
     elif standing.period_end(subscription) <= now:
         _end_trial_or_renew(work, subscription)
     else:
@@ -149,6 +165,14 @@ def _expire(work: Work, subscription: Record) -> None:
         invoices.void(work, invoice)
 
 
+def end_with_invoice(work: Work, subscription: Record) -> None:
+    """Cancel now and collect what is still pending, usage included."""
+    drawn = metering.final_lines(work, subscription, work.now(subscription["_clock"]))
+    standing.end(work, subscription, "cancellation_requested")
+    if drawn or invoice_items.waiting(work, subscription):
+        collect(work, draft_now(work, subscription, drawn), "allow_incomplete")
+
+
 def draft_now(work: Work, subscription: Record, drawn: list[Json]) -> Record:
     """The draft of an invoice for a change, with the pending items and these lines."""
     start = subscription["items"]["data"][0]["current_period_start"]
@@ -164,9 +188,7 @@ def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
         return
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
 
 
 def require_running(subscription: Record) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stripe_simulator import catalog
-from stripe_simulator.billing import changes, clock_limits, entitlements, standing
+from stripe_simulator.billing import adjustments, changes, clock_limits, endings, entitlements, standing
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
@@ -45,6 +45,7 @@ _PRICE_DATA: Fields = {
     "unit_amount_decimal": catalog.PRICE["unit_amount_decimal"],
 }
 _ITEM: Fields = {
+    **adjustments.ITEM,
     "metadata": Metadata(),
     "price": Text(),
     "price_data": Hash(fields=_PRICE_DATA),
@@ -65,6 +66,7 @@ _PAYMENT_SETTINGS = Hash(
     }
 )
 _SHARED: Fields = {
+    **adjustments.SUBSCRIPTION,
     "cancel_at": Integer(clearable=True),
     "cancel_at_period_end": Flag(),
     "collection_method": Text(choices=("charge_automatically", "send_invoice")),
@@ -118,6 +120,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     _apply(work, subscription, values)
     if values.get("billing_mode", {}).get("type") == "classic":
         subscription["billing_mode"] = {"flexible": None, "type": "classic"}
+    adjustments.of_new(work, subscription, values)
     if customer["currency"] is None:
         with updating(work, customer):
             customer["currency"] = currency
@@ -151,6 +154,7 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
         raise not_simulated("pending updates", "payment_behavior")
     with updating(work, subscription):
         _apply(work, subscription, values)
+        adjustments.of_subscription(work, subscription, values)
         if "cancel_at_period_end" in values:
             _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
         change = changes.apply(work, subscription, values)
@@ -173,12 +177,11 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
     subscription = work.get("subscription", id)
     if subscription["status"] in standing.ENDED:
         raise not_found("subscription", id, "id")
-    if values.get("prorate") or values.get("invoice_now"):
-        raise not_simulated("prorate and invoice_now at cancellation", "prorate")
     if values.get("cancellation_details"):
         with work.edit(subscription):
             subscription["cancellation_details"] |= values["cancellation_details"]
-    standing.end(work, subscription, "cancellation_requested")
+    prorate, invoice_now = values.get("prorate", False), values.get("invoice_now", False)
+    endings.cancel(work, subscription, prorate=prorate, invoice_now=invoice_now)
     return render(work, subscription)
 
 
