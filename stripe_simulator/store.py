@@ -21,6 +21,7 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
         "identifier": lambda r: [r["identifier"]],
         "meter_customer": lambda r: [] if r["_canceled"] else [f"{r['_meter']}/{r['_customer']}"],
     },
+    "checkout.session": {"intent": lambda r: [r["_intent"]]},
     "credit_note": {"customer": lambda r: [r["customer"]], "invoice": lambda r: [r["invoice"]]},
     "customer": {"clock": lambda r: [r["_clock"]]},
     "customer_balance_transaction": {"customer": lambda r: [r["customer"]]},
