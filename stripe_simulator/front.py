@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request, Response
 
@@ -94,4 +95,4 @@ def _hang_up(environ: "WSGIEnvironment", start_response: "StartResponse") -> Ite
 
 def _from_elsewhere(request: Request) -> bool:
     origin = request.headers.get("Origin")
-    return origin not in (None, request.host_url.rstrip("/"))
+    return origin is not None and urlsplit(origin).netloc != request.host

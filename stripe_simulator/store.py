@@ -97,6 +97,10 @@ class Store:
         """The accounts that hold records of a kind."""
         return [account for (account, held), records in self._kinds.items() if held == kind and records]
 
+    def counts(self, account: str) -> dict[str, int]:
+        """How many records of each kind an account holds."""
+        return {kind: len(records) for (holder, kind), records in self._kinds.items() if holder == account and records}
+
     def related(self, account: str, kind: str, index: str, value: str | None) -> list[Record]:
         """Records found under a value of an index, oldest first."""
         read, found = INDEXES[kind][index], []

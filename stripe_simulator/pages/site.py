@@ -15,7 +15,7 @@ from stripe_simulator.errors import StripeError
 from stripe_simulator.pages.html import Markup, document, style
 
 log = logging.getLogger("stripe_simulator")
-_POLICY = "default-src 'none'; style-src 'self'; form-action 'self' *; base-uri 'none'; frame-ancestors 'none'"
+_POLICY = "default-src 'none'; style-src 'self'; img-src data:; form-action *; base-uri 'none'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Page:
-    """What a person sees. ``tone`` is the status of the answer."""
+    """What a person sees, with the status of the answer."""
 
     title: str
     body: Markup
@@ -45,7 +45,16 @@ class Elsewhere:
     url: str
 
 
-Answer = Page | Elsewhere
+@dataclass(frozen=True)
+class Download:
+    """A file."""
+
+    content: bytes
+    type: str
+    name: str
+
+
+Answer = Page | Elsewhere | Download
 View = Callable[..., Answer]
 
 
@@ -81,6 +90,9 @@ class Site:
 def _response(answer: Answer) -> Response:
     if isinstance(answer, Elsewhere):
         return redirect(answer.url, 303)
+    if isinstance(answer, Download):
+        named = {"Content-Disposition": f'inline; filename="{answer.name}"'}
+        return Response(answer.content, headers=named, mimetype=answer.type)
     body = document(answer.title, answer.body, wide=answer.wide)
     headers = {
         "Content-Security-Policy": _POLICY,
