@@ -25,7 +25,7 @@ def form(sent: dict[str, str]) -> Markup:
                    placeholder="4242 4242 4242 4242", required="required", maxlength="23")  # fmt: skip
     more = join(
         (
-            field("Expiry (month/year)", "expiry", expiry, autocomplete="cc-exp", required="required", maxlength="7"),
+            field("Expiry, MM/YY", "expiry", expiry, autocomplete="cc-exp", required="required", maxlength="7"),
             field("Security code", "cvc", sent.get("cvc", "123"), inputmode="numeric", autocomplete="cc-csc",
                   required="required", maxlength="4"),
         )

@@ -135,7 +135,7 @@ def _summary(work: Work, session: Record) -> Markup:
     due = Markup('<p class="total">{}</p>').format(money(session["amount_total"], currency))
     trial = session["_subscription_values"].get("trial_period_days")
     later = Markup('<p class="quiet">{} days free, then the price below.</p>').format(trial) if trial else Markup("")
-    return Markup('<div class="card">{}{}{}</div>').format(due, later, rows(bought))
+    return Markup('<div class="card">{}{}{}</div>').format(due, later, rows(bought, "sums"))
 
 
 def _described(item: Json) -> str:

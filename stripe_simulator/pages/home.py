@@ -9,7 +9,7 @@ from stripe_simulator.engine import Engine
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.lists import newest_first
 from stripe_simulator.pages.finding import gone
-from stripe_simulator.pages.html import Markup, badge, button, date, hidden, join, notice, table
+from stripe_simulator.pages.html import Amount, Markup, badge, button, date, hidden, join, notice, table
 from stripe_simulator.pages.site import Answer, Elsewhere, Page, Visit
 from stripe_simulator.periods import boundary
 from stripe_simulator.rendering import render
@@ -43,7 +43,7 @@ class Home:
                 _events(work),
                 self._tries(account, engine.settings.platform_account),
             )
-        return Page("Stripe simulator", join(parts), wide=True)
+        return Page("Overview", join(parts), wide=True)
 
     def advance(self, visit: Visit, account: str, id: str) -> Answer:
         """Move a clock by an interval, or to a time."""
@@ -91,7 +91,7 @@ class Home:
     def _tries(self, account: str, platform: str) -> Markup:
         mine = [one for one in self._deliveries.log if (one.account or platform) == account]
         lines = [_try(attempt) for attempt in reversed(mine[-_SHOWN:])]
-        heads = ("Time", "Event", "Address", "Try", "Result")
+        heads = ("Event", "Time", "Address", "Try", "Result")
         return table(f"Deliveries ({self._deliveries.pending} to come)", heads, lines)
 
 
@@ -99,10 +99,10 @@ def _try(attempt: Attempt) -> tuple[object, ...]:
     status = attempt.note or ("delivered" if 200 <= attempt.status < 300 else "failed")
     told = f" {attempt.status}" if attempt.status else ""
     return (
+        Markup('{}<code class="id"><br>{}</code>').format(attempt.type, attempt.event),
         date(int(attempt.at), time=True),
-        Markup("{}<br><code>{}</code>").format(attempt.type, attempt.event),
         attempt.url,
-        attempt.number,
+        Amount(str(attempt.number)),
         Markup("{}{}").format(badge(status), told),
     )
 
@@ -128,11 +128,14 @@ def _counts(engine: Engine, account: str) -> Markup:
 
 
 def _clocks(work: Work) -> Markup:
-    lines = [
-        (_link(clock), clock["name"] or "—", badge(clock["status"]), date(clock["_now"], time=True), _steps(clock))
+    shown = [
+        Markup('<div class="card clock"><p><b>{}</b> {}<br>{}</p><p class="quiet">{}</p>{}</div>').format(
+            date(clock["_now"], time=True), badge(clock["status"]), clock["name"] or "", _link(clock), _steps(clock)
+        )
         for clock in newest_first(work.all(_CLOCK))[:_SHOWN]
     ]
-    return table("Test clocks", ("Id", "Name", "Status", "Time", "Advance"), lines)
+    none = Markup('<p class="quiet">None yet.</p>')
+    return Markup("<h2>Test clocks</h2>{}").format(join(shown) if shown else none)
 
 
 def _steps(clock: Record) -> Markup:
@@ -158,15 +161,16 @@ def _target(clock: Record, sent: dict[str, str]) -> int:
 def _events(work: Work) -> Markup:
     lines = [
         (
+            Markup('<a href="/objects/{}/event/{}">{}</a><code class="id"><br>{}</code>').format(
+                event["_account"], event["id"], event["type"], event["id"]
+            ),
             date(event["created"], time=True),
-            event["type"],
-            _link(event),
-            event["pending_webhooks"] or "",
+            Amount(str(event["pending_webhooks"] or "")),
             _again(event),
         )
         for event in newest_first(work.all("event"))[:_SHOWN]
     ]
-    return table("Events", ("Time", "Type", "Id", "Pending", ""), lines)
+    return table("Events", ("Event", "Time", "Pending", ""), lines)
 
 
 def _again(event: Record) -> Markup:

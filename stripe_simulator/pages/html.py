@@ -2,17 +2,21 @@
 
 import functools
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["Markup", "badge", "button", "date", "document", "escape", "field", "hidden", "join", "money", "notice",
-           "rows", "style", "table"]  # fmt: skip
+from stripe_simulator.money import readable
 
-_WITHOUT_MINOR = {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf",
-                  "xof", "xpf"}  # fmt: skip
+__all__ = [
+    "Amount", "Markup", "badge", "button", "date", "document", "escape", "field", "hidden", "join", "money", "notice",
+    "rows", "style", "table",
+]  # fmt: skip
+
+_NUMBERS = {"Amount", "Pending", "Quantity", "Total", "Try"}
 _GOOD = {"active", "paid", "succeeded", "complete", "enabled", "ready", "trialing", "delivered"}
 _BAD = {"past_due", "unpaid", "uncollectible", "incomplete_expired", "failed", "dropped", "expired"}
 
@@ -54,14 +58,8 @@ def join(parts: Iterable[Any]) -> Markup:
 
 
 def money(amount: int | None, currency: str | None) -> str:
-    """``12.50 USD``, from minor units."""
-    if amount is None:
-        return "—"
-    code = (currency or "").lower()
-    if code in _WITHOUT_MINOR:
-        return f"{amount:,} {code.upper()}".strip()
-    whole, minor = divmod(abs(amount), 100)
-    return f"{'-' if amount < 0 else ''}{whole:,}.{minor:02d} {code.upper()}".strip()
+    """``$12.50``, from minor units."""
+    return "—" if amount is None else readable(amount, currency or "")
 
 
 def date(at: int | None, *, time: bool = False) -> str:
@@ -104,17 +102,39 @@ def button(label: str, name: str = "", value: str = "", *, kind: str = "") -> Ma
     return Markup('<button class="{}" name="{}" value="{}">{}</button>').format(kind, name or "do", value, label)
 
 
-def rows(pairs: Iterable[tuple[str, Any]]) -> Markup:
-    """Terms and what they are."""
-    return Markup("<dl>{}</dl>").format(join(Markup("<dt>{}</dt><dd>{}</dd>").format(*pair) for pair in pairs))
+def rows(pairs: Iterable[tuple[str, Any]], kind: str = "") -> Markup:
+    """Terms and what they are; of kind ``sums`` where they are amounts of money."""
+    inside = join(Markup("<dt>{}</dt><dd>{}</dd>").format(*pair) for pair in pairs)
+    return Markup('<dl class="{}">{}</dl>').format(kind, inside)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number in a table, on the right."""
+
+    text: str
+
+
+def _cell(head: str, content: Any) -> Markup:
+    if isinstance(content, Amount):
+        label = Markup(' data-label="{}"').format(head) if content.text else ""
+        return Markup('<td class="amount"{}>{}</td>').format(label, content.text)
+    return Markup("<td>{}</td>").format(content)
 
 
 def table(caption: str, heads: Iterable[str], lines: Iterable[Iterable[Any]], empty: str = "None yet.") -> Markup:
     """A table that scrolls sideways on a phone; a sentence where it is empty."""
-    body = [Markup("<tr>{}</tr>").format(join(Markup("<td>{}</td>").format(cell) for cell in line)) for line in lines]
+    heads = list(heads)
+    body = [
+        Markup("<tr>{}</tr>").format(Markup("").join(_cell(*cell) for cell in zip(heads, line, strict=True)))
+        for line in lines
+    ]
     if not body:
         return Markup("<h2>{}</h2><p class='quiet'>{}</p>").format(caption, empty)
-    head = join(Markup('<th scope="col">{}</th>').format(one) for one in heads)
+    head = join(
+        Markup('<th scope="col"{}>{}</th>').format(Markup(' class="amount"') if one in _NUMBERS else "", one)
+        for one in heads
+    )
     return Markup(
         '<h2>{0}</h2><div class="scroll" tabindex="0" role="region" aria-label="{0}">'
         "<table><thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"

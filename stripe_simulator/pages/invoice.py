@@ -6,7 +6,7 @@ from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError
 from stripe_simulator.pages import cards
 from stripe_simulator.pages.finding import gone
-from stripe_simulator.pages.html import Markup, badge, button, date, join, money, notice, rows, table
+from stripe_simulator.pages.html import Amount, Markup, badge, button, date, join, money, notice, rows, table
 from stripe_simulator.pages.pdf import document
 from stripe_simulator.pages.site import Answer, Download, Elsewhere, Page, Visit
 from stripe_simulator.work import Work
@@ -71,12 +71,13 @@ def _sums(shown: Record) -> Markup:
 
 def _lines(shown: Record) -> Markup:
     currency = shown["currency"]
+    data = shown["lines"]["data"]
     drawn = [
-        (line["description"], line["quantity"], money(line["amount"], currency)) for line in shown["lines"]["data"]
+        (line["description"], Amount(str(line["quantity"])), Amount(money(line["amount"], currency))) for line in data
     ]
-    return join((table("Lines", ("What", "Quantity", "Amount"), drawn), Markup('<div class="card">{}</div>').format(
-        rows([(name, money(amount, currency)) for name, amount in _totals(shown)])
-    )))  # fmt: skip
+    sums = rows([(name, money(amount, currency)) for name, amount in _totals(shown)], "sums")
+    lines = table("Lines", ("What", "Quantity", "Amount"), drawn)
+    return join((lines, Markup('<div class="card">{}</div>').format(sums)))
 
 
 def _totals(shown: Record) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from stripe_simulator.errors import StripeError
 from stripe_simulator.lists import newest_first
 from stripe_simulator.pages import cards
 from stripe_simulator.pages.finding import by_secret, gone
-from stripe_simulator.pages.html import Markup, badge, button, date, hidden, join, money, notice, table
+from stripe_simulator.pages.html import Amount, Markup, badge, button, date, hidden, join, money, notice, table
 from stripe_simulator.pages.site import Answer, Elsewhere, Page, Visit
 from stripe_simulator.rendering import Json
 from stripe_simulator.resources import customers, payment_methods, subscriptions
@@ -117,7 +117,11 @@ def _cancel(subscription: Record, feature: Json) -> Markup:
         return Markup("")
     if subscription["cancel_at_period_end"]:
         return _small("Keep it", "resume", subscription["id"])
-    return _small("Cancel", "cancel", subscription["id"], "small danger")
+    now = feature["mode"] == "immediately"
+    when = "now" if now else f"on {date(standing.period_end(subscription))}"
+    return Markup('<details class="confirm"><summary>Cancel</summary><p>It ends {}.</p>{}</details>').format(
+        when, _small("Cancel it", "cancel", subscription["id"], "small danger")
+    )
 
 
 def _small(label: str, action: str, id: str, kind: str = "small") -> Markup:
@@ -153,7 +157,7 @@ def _invoices(work: Work, customer: Record) -> Markup:
         (
             invoice["number"],
             date(invoice["created"]),
-            money(invoice["total"], invoice["currency"]),
+            Amount(money(invoice["total"], invoice["currency"])),
             badge(invoice["status"]),
             Markup('<a href="/i/{}/{}">View</a>').format(work.account, invoice["id"]),
         )

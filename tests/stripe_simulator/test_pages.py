@@ -54,7 +54,7 @@ def sold(shop: Shop, id: str) -> stripe.checkout.Session:
 def test_a_buyer_pays(shop: Shop, browser: Browser) -> None:
     made = session(shop)
     browser.go(str(made.url))
-    assert "50.00 USD" in browser.text
+    assert "$50.00" in browser.text
     assert "2 × Mug" in browser.text
     assert "https://shop.test/cart" in browser.text
     browser.send(email="buyer@example.com", **CARD)
@@ -158,7 +158,7 @@ def test_promotion_codes(shop: Shop, browser: Browser) -> None:
     browser.go(str(made.url), code="NONE")
     assert "code is invalid" in browser.text
     browser.send(code="half")
-    assert "9.00 USD" in browser.text
+    assert "$9.00" in browser.text
     browser.send(email="buyer@example.com", **CARD)
     assert sold(shop, made.id).amount_total == 900
     [invoice] = shop.client.v1.invoices.list().data
@@ -218,7 +218,7 @@ def test_an_invoice_can_be_read_and_paid(shop: Shop, browser: Browser) -> None:
     made = shop.subscribe(customer, shop.price(500), payment_behavior="default_incomplete")
     [invoice] = shop.invoices(made.id)
     browser.go(str(invoice.hosted_invoice_url))
-    assert "5.00 USD" in browser.text
+    assert "$5.00" in browser.text
     browser.send(**CARD | {"number": "4000000000009995"})
     assert "insufficient funds" in browser.text
     browser.send(**CARD)
