@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stripe_simulator.billing import discounts, disputes, invoices, refunds, subscriptions
+from stripe_simulator.billing import discounts, disputes, invoices, refunds, reminders, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.work import Work
 
@@ -17,12 +17,17 @@ def process(work: Work, record: Record) -> None:
 
 
 def _invoice(work: Work, invoice: Record) -> None:
+    if invoice.get("_expires"):
+        invoices.void(work, invoice)
+        return
     if invoice["status"] == "draft":
         invoices.finalize(work, invoice)
         if invoice["status"] != "open":
             return
     if invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
         invoices.attempt(work, invoice)
+    elif invoice["status"] == "open":
+        reminders.process(work, invoice)
 
 
 def _charge(work: Work, charge: Record) -> None:
