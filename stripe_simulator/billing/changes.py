@@ -212,6 +212,14 @@ def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Remaining time on")
 
 
+def bill_usage_of_leaving(work: Work, subscription: Record, sent: list[dict[str, Any]]) -> None:
+    """Usage of the metered items that a change of items is about to take away, at the end of their period."""
+    leaving = {values["id"] for values in sent if values.get("id") and (values.get("deleted") or values.get("price"))}
+    for item in subscription["items"]["data"]:
+        if item["id"] in leaving and metering.is_metered(work.get("price", item["price"])):
+            _bill_usage(work, subscription, item, item["current_period_end"])
+
+
 def _bill_usage(work: Work, subscription: Record, item: Json, at: int) -> None:
     """A metered item that goes leaves what it counted so far, at its own price."""
     start = item["current_period_start"]

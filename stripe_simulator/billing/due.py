@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stripe_simulator.billing import discounts, disputes, invoices, refunds, reminders, subscriptions
+from stripe_simulator.billing import discounts, disputes, invoices, refunds, reminders, schedules, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.work import Work
 
@@ -34,11 +34,18 @@ def _charge(work: Work, charge: Record) -> None:
     disputes.open_dispute(work, charge)
 
 
+def _subscription(work: Work, subscription: Record) -> None:
+    schedules.process_before(work, subscription)
+    if subscription["_due"] is not None and subscription["_due"] <= work.now(subscription["_clock"]):
+        subscriptions.process(work, subscription)
+
+
 _HANDLERS: dict[str, Callable[[Work, Record], None]] = {
     "charge": _charge,
     "dispute": disputes.process,
     "discount": discounts.expire,
     "invoice": _invoice,
     "refund": refunds.process,
-    "subscription": subscriptions.process,
+    "subscription_schedule": schedules.process,
+    "subscription": _subscription,
 }

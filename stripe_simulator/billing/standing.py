@@ -134,7 +134,18 @@ def end(work: Work, subscription: Record, reason: str | None) -> None:
                     "_due": None,
                 }
     emit(work, "customer.subscription.deleted", subscription)
+    schedule_of = work.find("subscription_schedule", subscription["schedule"])
+    if schedule_of is not None and schedule_of["status"] == "active":
+        cancel_schedule(work, schedule_of)
     entitlements.refresh(work, subscription["customer"])
+
+
+def cancel_schedule(work: Work, schedule: Record) -> None:
+    """A schedule ends, by itself or with its subscription."""
+    with work.edit(schedule):
+        schedule |= {"status": "canceled", "canceled_at": work.now(schedule["_clock"])}
+        schedule |= {"current_phase": None, "_due": None}
+    emit(work, "subscription_schedule.canceled", schedule)
 
 
 def _delinquent(work: Work, subscription: Record, delinquent: bool) -> None:

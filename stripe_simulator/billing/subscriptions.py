@@ -87,6 +87,21 @@ def start(work: Work, subscription: Record, payment_behavior: str) -> None:
         _pay_first(work, invoice, payment_behavior)
 
 
+def start_as_draft(work: Work, subscription: Record) -> None:
+    """The same for a subscription that a schedule makes: it runs while its first invoice is a draft."""
+    invoice = first_draft(work, subscription)
+    with work.edit(subscription):
+        subscription["status"] = "trialing" if subscription["trial_end"] else "active"
+    emit(work, "customer.subscription.created", subscription)
+    invoices.announce(work, invoice)
+    if invoice["total"] > 0:
+        invoices.leave_draft(work, invoice)
+    else:
+        invoices.finalize(work, invoice)
+    standing.schedule(work, subscription)
+    entitlements.refresh(work, subscription["customer"])
+
+
 def _ask_for_method(work: Work, subscription: Record) -> None:
     """Nothing is due yet: a setup intent prepares what will be charged later (``pending_setup_intent``)."""
     if _can_charge(work, subscription):

@@ -170,6 +170,11 @@ def change(work: Work, subscription: Record, values: dict[str, Any]) -> None:
     """An update with all that follows from it: invoice, payment, entitlements."""
     if set(values) - {"metadata", "cancellation_details"}:
         engine.require_running(subscription)
+    if subscription["schedule"] and {"cancel_at", "cancel_at_period_end"} & values.keys():
+        raise invalid(
+            f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating any "
+            "cancelation behavior directly is not allowed. Please update the schedule instead.",
+        )
     if values.get("payment_behavior") == "pending_if_incomplete":
         raise not_simulated("pending updates", "payment_behavior")
     done, invoice = carry_out(work, subscription, values)
