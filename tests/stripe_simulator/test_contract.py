@@ -16,14 +16,20 @@ import requests
 import stripe
 
 from tests.stripe_simulator.conftest import Shop, item_of, moment
+from tests.stripe_simulator.flow_objects import flow_objects
 
 PACKAGE = Path(stripe.__file__).parent
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "stripe-fixtures3.json"
 MODULES = {
     "account": "_account",
     "account_link": "_account_link",
+    "billing.meter": "billing/_meter",
+    "billing.meter_event": "billing/_meter_event",
+    "billing.meter_event_adjustment": "billing/_meter_event_adjustment",
+    "billing.meter_event_summary": "billing/_meter_event_summary",
     "charge": "_charge",
     "customer": "_customer",
+    "dispute": "_dispute",
     "entitlements.active_entitlement": "entitlements/_active_entitlement",
     "entitlements.active_entitlement_summary": "entitlements/_active_entitlement_summary",
     "entitlements.feature": "entitlements/_feature",
@@ -38,8 +44,11 @@ MODULES = {
     "price": "_price",
     "product": "_product",
     "product_feature": "_product_feature",
+    "refund": "_refund",
+    "setup_intent": "_setup_intent",
     "subscription": "_subscription",
     "subscription_item": "_subscription_item",
+    "subscription_schedule": "_subscription_schedule",
     "test_helpers.test_clock": "test_helpers/_test_clock",
     "webhook_endpoint": "_webhook_endpoint",
 }
@@ -235,6 +244,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         assert answer.status_code == 200, answer.text
         body = answer.json()
         bodies += body["data"] if body["object"] == "list" else [body]
+    bodies += flow_objects(shop)
     return bodies + [event["data"]["object"] for event in bodies if event["object"] == "event"]
 
 
