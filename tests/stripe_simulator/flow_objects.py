@@ -89,7 +89,8 @@ def _paid(shop: Shop, customer: str) -> None:
             continue
         if card in ("pm_card_visa", "pm_card_refundFail"):
             shop.client.v1.refunds.create({"payment_intent": paid.id, "amount": 300, "reason": "duplicate"})
-    held = intents.create({**asked, "capture_method": "manual", "payment_method": "pm_card_visa"})
+    asked |= {"capture_method": "manual", "payment_method": "pm_card_visa"}
+    held = intents.create(asked)
     intents.cancel(held.id)
     setups = shop.client.v1.setup_intents
     setups.create({"customer": customer})
