@@ -2,6 +2,7 @@
 
 from stripe_simulator import cards
 from stripe_simulator.database import Record
+from stripe_simulator.errors import not_simulated
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id, random_text
 from stripe_simulator.rendering import Json, render
@@ -89,6 +90,24 @@ def cancel_payment(work: Work, invoice: Record) -> None:
         with work.edit(intent):
             intent |= {"status": "canceled", "canceled_at": now, "cancellation_reason": "void_invoice"}
         emit(work, "payment_intent.canceled", intent)
+
+
+def change_amount(work: Work, invoice: Record) -> None:
+    """Ask for what is still to be paid, after a credit note changed that."""
+    intent = intent_of(work, invoice)
+    if intent is None:
+        return
+    with work.edit(intent):
+        intent["amount"] = invoice["amount_remaining"]
+    for payment in work.related("invoice_payment", "invoice", invoice["id"]):
+        if payment["status"] == "open":
+            with work.edit(payment):
+                payment["amount_requested"] = invoice["amount_remaining"]
+
+
+def give_back(work: Work, invoice: Record, amount: int) -> Record:
+    """Refund so much of what was charged for an invoice."""
+    raise not_simulated("refunds", "refund_amount")
 
 
 def fail_without_method(work: Work, intent: Record) -> None:

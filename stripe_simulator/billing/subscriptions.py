@@ -45,15 +45,10 @@ def set_period(subscription: Record, start: int, end: int) -> None:
 
 def start(work: Work, subscription: Record, payment_behavior: str) -> None:
     """First period, first invoice and its payment, for a subscription just inserted."""
-    now = work.now(subscription["_clock"])
-    trial_end = subscription["trial_end"]
-    anchor = subscription["billing_cycle_anchor"]
-    with work.edit(subscription):
-        set_period(subscription, now, trial_end or boundary(anchor, *recurring_of(work, subscription), 1))
     automatic = subscription["collection_method"] == "charge_automatically"
-    invoice = _invoice(work, subscription, "subscription_create", (now, now), free=trial_end is not None)
+    invoice = first_draft(work, subscription)
     with work.edit(subscription):
-        if trial_end:
+        if subscription["trial_end"]:
             subscription["status"] = "trialing"
         elif automatic and invoice["amount_due"] > 0:
             subscription["status"] = "incomplete"
@@ -66,6 +61,15 @@ def start(work: Work, subscription: Record, payment_behavior: str) -> None:
     entitlements.refresh(work, subscription["customer"])
     if invoice["status"] == "open" and automatic:
         _pay_first(work, invoice, payment_behavior)
+
+
+def first_draft(work: Work, subscription: Record) -> Record:
+    """Begin the first period and draft its invoice."""
+    now, trial_end = work.now(subscription["_clock"]), subscription["trial_end"]
+    anchor = subscription["billing_cycle_anchor"]
+    with work.edit(subscription):
+        set_period(subscription, now, trial_end or boundary(anchor, *recurring_of(work, subscription), 1))
+    return _invoice(work, subscription, "subscription_create", (now, now), free=trial_end is not None)
 
 
 def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
@@ -88,15 +92,8 @@ def _invoice(work: Work, subscription: Record, reason: str, period: tuple[int, i
 
 def renew(work: Work, subscription: Record) -> None:
     """The next period: a draft invoice for it, or a paid one where nothing is due."""
-    begins = standing.period_end(subscription)
-    previous = subscription["items"]["data"][0]["current_period_start"]
-    interval = recurring_of(work, subscription)
-    ends = next_boundary(subscription["billing_cycle_anchor"], *interval, begins)
     with updating(work, subscription):
-        set_period(subscription, begins, ends)
-        if subscription["status"] == "trialing":
-            subscription["status"] = "active"
-        invoice = _invoice(work, subscription, "subscription_cycle", (previous, begins))
+        invoice = draft_next(work, subscription)
     invoices.announce(work, invoice)
     if subscription["status"] == "unpaid":
         with work.edit(invoice):
@@ -107,6 +104,17 @@ def renew(work: Work, subscription: Record) -> None:
         invoices.leave_draft(work, invoice)
     standing.schedule(work, subscription)
     entitlements.refresh(work, subscription["customer"])
+
+
+def draft_next(work: Work, subscription: Record) -> Record:
+    """Begin the next period (within an ``updating`` block) and draft its invoice."""
+    begins = standing.period_end(subscription)
+    previous = subscription["items"]["data"][0]["current_period_start"]
+    ends = next_boundary(subscription["billing_cycle_anchor"], *recurring_of(work, subscription), begins)
+    set_period(subscription, begins, ends)
+    if subscription["status"] == "trialing":
+        subscription["status"] = "active"
+    return _invoice(work, subscription, "subscription_cycle", (previous, begins))
 
 
 def process(work: Work, subscription: Record) -> None:

@@ -5,6 +5,7 @@ from stripe_simulator.resources import (
     balance_transactions,
     charges,
     coupons,
+    credit_notes,
     customers,
     discounts,
     entitlements,
@@ -12,6 +13,7 @@ from stripe_simulator.resources import (
     invoice_drafts,
     invoice_items,
     invoice_payments,
+    invoice_previews,
     invoices,
     payment_intents,
     payment_methods,
@@ -26,6 +28,8 @@ from stripe_simulator.resources import (
 )
 
 __all__ = [
+    "credit_notes",
+    "invoice_previews",
     "tax_rates",
     "promotion_codes",
     "invoice_items",

@@ -98,6 +98,13 @@ _SHARED: Fields = {
 )
 def create(work: Work, values: dict[str, Any]) -> Json:
     """Subscribe a customer: first invoice and its payment included."""
+    subscription = make(work, values)
+    engine.start(work, subscription, values.get("payment_behavior", "allow_incomplete"))
+    return render(work, subscription)
+
+
+def make(work: Work, values: dict[str, Any]) -> Record:
+    """The subscription that a request describes, not yet started."""
     customer = work.get("customer", values["customer"], "customer")
     if not values.get("items"):
         raise missing_param("items")
@@ -123,8 +130,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     if customer["currency"] is None:
         with updating(work, customer):
             customer["currency"] = currency
-    engine.start(work, subscription, values.get("payment_behavior", "allow_incomplete"))
-    return render(work, subscription)
+    return subscription
 
 
 @endpoint("GET", "/v1/subscriptions/<id>")
@@ -151,19 +157,24 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
         engine.require_running(subscription)
     if values.get("payment_behavior") == "pending_if_incomplete":
         raise not_simulated("pending updates", "payment_behavior")
-    with updating(work, subscription):
-        _apply(work, subscription, values)
-        adjustments.of_subscription(work, subscription, values)
-        if "cancel_at_period_end" in values:
-            _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
-        change = changes.apply(work, subscription, values)
-        invoice = changes.bill(work, subscription, change, values)
+    change, invoice = carry_out(work, subscription, values)
     standing.schedule(work, subscription)
     if invoice is not None:
         engine.collect(work, invoice, values.get("payment_behavior", "allow_incomplete"))
     if change.differs:
         entitlements.refresh(work, subscription["customer"])
     return render(work, subscription)
+
+
+def carry_out(work: Work, subscription: Record, values: dict[str, Any]) -> tuple[changes.Change, Record | None]:
+    """Do what an update asks for; what changed, and the draft to collect at once where there is one."""
+    with updating(work, subscription):
+        _apply(work, subscription, values)
+        adjustments.of_subscription(work, subscription, values)
+        if "cancel_at_period_end" in values:
+            _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
+        change = changes.apply(work, subscription, values)
+        return change, changes.bill(work, subscription, change, values)
 
 
 @endpoint(
@@ -180,7 +191,7 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
         with work.edit(subscription):
             subscription["cancellation_details"] |= values["cancellation_details"]
     prorate, invoice_now = values.get("prorate", False), values.get("invoice_now", False)
-    endings.cancel(work, subscription, prorate=prorate, invoice_now=invoice_now)
+    endings.cancel(work, subscription, with_credit=prorate, invoice_now=invoice_now)
     return render(work, subscription)
 
 
