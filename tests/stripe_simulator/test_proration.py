@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_simulator.conftest import Shop, item_of, moment
+from tests.stripe_simulator.conftest import Shop, moment
 from tests.stripe_simulator.test_money import DAY, START, TIERS, amounts, change
 
 MAY = moment(2026, 5, 1, 2)  # after the renewal is paid
