@@ -12,6 +12,7 @@ DEEPEST = 4  # levels, as at Stripe
 # object → field → the kind that its id names
 _REFERENCES: dict[str, dict[str, str]] = {
     "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "credit_note": {
         "customer": "customer",
         "customer_balance_transaction": "customer_balance_transaction",
@@ -39,19 +40,33 @@ _REFERENCES: dict[str, dict[str, str]] = {
     "plan": {"product": "product"},
     "price": {"product": "product"},
     "product": {"default_price": "price"},
+    "refund": {
+        "charge": "charge",
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+        "payment_method": "payment_method",
+    },
+    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
+    "subscription_schedule": {
+        "customer": "customer",
+        "subscription": "subscription",
+        "test_clock": "test_helpers.test_clock",
+    },
     "promotion_code": {"customer": "customer"},
     "subscription": {
         "customer": "customer",
         "default_payment_method": "payment_method",
         "discounts": "discount",
         "latest_invoice": "invoice",
+        "pending_setup_intent": "setup_intent",
+        "schedule": "subscription_schedule",
         "test_clock": "test_helpers.test_clock",
     },
     "subscription_item": {"discounts": "discount"},
 }
 
-# in hashes that are no objects: the entries of discount_amounts, total_discount_amounts
-_UNNAMED = {"discount": "discount"}
+# in hashes that are no objects: the entries of discount_amounts, and those of a credit note's refunds
+_UNNAMED = {"discount": "discount", "refund": "refund"}
 
 # paths through plain hashes: (object, path within it) → kind
 _NESTED: dict[tuple[str, str], str] = {
@@ -177,12 +192,17 @@ def _subscriptions(work: Work, shown: Json) -> Json:
     return list_object(f"/v1/customers/{shown['id']}/subscriptions", current[:10], len(current) > 10)
 
 
+def _refunds(work: Work, shown: Json) -> Json:
+    newest = [render(work, refund) for refund in reversed(work.related("refund", "charge", shown["id"]))]
+    return list_object(f"/v1/charges/{shown['id']}/refunds", newest[:10], len(newest) > 10)
+
+
 def _nothing(url: str) -> Callable[[Work, Json], Json]:
     return lambda work, shown: list_object(url.format(id=shown["id"]), [])
 
 
 _INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
-    ("charge", "refunds"): _nothing("/v1/charges/{id}/refunds"),
+    ("charge", "refunds"): _refunds,
     ("coupon", "applies_to"): _applies_to,
     ("coupon", "currency_options"): _currency_options,
     ("customer", "sources"): _nothing("/v1/customers/{id}/sources"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from stripe_simulator.errors import invalid, missing_param, unknown_param
+from stripe_simulator.errors import invalid, missing_param, not_simulated, unknown_param
 
 _INTEGER = re.compile(r"^-?\d{1,18}$")
 
@@ -207,6 +207,15 @@ class Range(Param):
             return read_fields(bounds, raw, name)
         exact = bound.read(raw, name)
         return {"gte": int(exact or 0), "lte": int(exact or 0)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsimulated(Param):
+    """What Stripe takes and the simulator does not: a 400 that says so."""
+
+    def read(self, raw: Any, name: str) -> None:
+        """Never a value."""
+        raise not_simulated(name, name)
 
 
 EXPAND: Fields = {"expand": Sequenced(of=Text(required=True))}

@@ -25,7 +25,7 @@ def list_object(url: str, data: list[Json], has_more: bool = False) -> Json:
 
 
 def public(value: Any) -> Any:
-    """A copy without the private fields."""
+    """JSON without its private fields."""
     if isinstance(value, dict):
         return {key: public(child) for key, child in value.items() if key[:1] != "_"}
     if isinstance(value, list):
@@ -38,6 +38,8 @@ def render_item(work: Work, item: Record) -> Json:
     shown: Json = public(item)
     shown["tax_rates"] = rates(work, item["tax_rates"])
     price = work.get("price", item["price"])
+    if price["recurring"]["usage_type"] == "metered":
+        shown.pop("quantity")
     return shown | {"price": render(work, price), "plan": _plan(price)}
 
 
@@ -121,11 +123,17 @@ def _product_feature(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"entitlement_feature": render(work, work.get("entitlements.feature", record["_feature"]))}
 
 
+def _meter_event(work: Work, record: Record, shown: Json) -> Json:
+    shown.pop("id")  # Stripe knows them by their identifier alone
+    return shown
+
+
 def _event(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"data": json.loads(record["_data"])}  # kept as text: events are many and seldom read
 
 
 _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
+    "billing.meter_event": _meter_event,
     "coupon": _coupon,
     "credit_note": _credit_note,
     "customer": _customer,

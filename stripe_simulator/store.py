@@ -16,11 +16,17 @@ Key = tuple[str, str, str]
 
 # kind → index name → the values under which a record is found
 INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
+    "billing.meter": {"event_name": lambda r: [r["event_name"]]},
+    "billing.meter_event": {
+        "identifier": lambda r: [r["identifier"]],
+        "meter_customer": lambda r: [] if r["_canceled"] else [f"{r['_meter']}/{r['_customer']}"],
+    },
     "credit_note": {"customer": lambda r: [r["customer"]], "invoice": lambda r: [r["invoice"]]},
     "customer": {"clock": lambda r: [r["_clock"]]},
     "customer_balance_transaction": {"customer": lambda r: [r["customer"]]},
     "discount": {"customer": lambda r: [r["customer"]]},
     "entitlements.active_entitlement": {"customer": lambda r: [r["_customer"]]},
+    "dispute": {"charge": lambda r: [r["charge"]], "payment_intent": lambda r: [r["payment_intent"]]},
     "invoice": {
         "customer": lambda r: [r["customer"]],
         "subscription": lambda r: [r["_subscription"]],
@@ -39,6 +45,9 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
     "price": {"product": lambda r: [r["product"]], "lookup_key": lambda r: [r["lookup_key"]]},
     "promotion_code": {"code": lambda r: [r["code"].lower()]},
     "product_feature": {"product": lambda r: [r["_product"]]},
+    "refund": {"charge": lambda r: [r["charge"]], "payment_intent": lambda r: [r["payment_intent"]]},
+    "setup_intent": {"customer": lambda r: [r["customer"]]},
+    "subscription_schedule": {"customer": lambda r: [r["customer"]]},
     "subscription": {
         "customer": lambda r: [r["customer"]],
         "item": lambda r: [item["id"] for item in r["items"]["data"]],

@@ -24,6 +24,7 @@ class Work:
     wall: Callable[[], int]
     run_clock: Callable[[str, str, Callable[[list[Record]], None]], None]
     run_clock_in_background: Callable[[str, str], None]
+    page_root: str = ""  # where a browser reaches the simulator's pages
     request_id: str | None = None
     idempotency_key: str | None = None
     deliveries: list[Record] = field(default_factory=list)
@@ -92,6 +93,7 @@ class Work:
 
 _SILENT = ("account", "discount")  # the objects that do not say whether they are live
 _LABELS = {
+    "billing.meter": "meter",
     "promotion_code": "promotion code",
     "tax_rate": "tax rate",
     "test_helpers.test_clock": "test clock",

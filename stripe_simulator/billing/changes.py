@@ -10,10 +10,11 @@ from fractions import Fraction
 from typing import Any
 
 from stripe_simulator import catalog, proration
-from stripe_simulator.billing import adjustments, billed, lines, standing, subscriptions
+from stripe_simulator.billing import adjustments, billed, lines, metering, standing, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
 from stripe_simulator.events import emit
+from stripe_simulator.money import amount_of, rounded
 from stripe_simulator.params import merged_metadata
 from stripe_simulator.periods import boundary
 from stripe_simulator.rendering import Json
@@ -118,11 +119,11 @@ def _proration_date(subscription: Record, values: dict[str, Any], now: int) -> i
     return int(at)
 
 
-def _terms(item: Json | None) -> tuple[str, int] | None:
+def _terms(item: Json | None) -> tuple[str, int | None] | None:
     return None if item is None else (item["price"], item["quantity"])
 
 
-def _billed(items: list[Json]) -> list[tuple[str, str, int]]:
+def _billed(items: list[Json]) -> list[tuple[str, str, int | None]]:
     return sorted((item["id"], item["price"], item["quantity"]) for item in items)
 
 
@@ -153,8 +154,9 @@ def _change_items(work: Work, subscription: Record, sent: list[dict[str, Any]], 
 def _change_item(work: Work, item: Json, values: dict[str, Any], prefix: str) -> None:
     if values.get("price") or values.get("price_data"):
         item["price"] = price_of(work, values, prefix)["id"]
-    if values.get("quantity") is not None:
-        item["quantity"] = values["quantity"]
+    asked = {"quantity": item["quantity"] or 1} if values.get("quantity") is None else values
+    price = work.get("price", item["price"])
+    item["quantity"] = subscriptions.licensed_quantity(price, values if metering.is_metered(price) else asked)
     if "metadata" in values:
         item["metadata"] = merged_metadata(item["metadata"], values["metadata"])
 
@@ -185,11 +187,16 @@ def _restart(work: Work, subscription: Record, now: int, change: Change) -> None
 
 
 def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:
+    if metering.is_metered(work.get("price", item["price"])):
+        _bill_usage(work, subscription, item, at)
+        return
     amount = billed.unused(work, subscription, item, at)
     _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Unused time on")
 
 
 def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
+    if metering.is_metered(work.get("price", item["price"])):
+        return
     share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
     whole = billed.full_price(work, subscription, item)
     amount = proration.debit(Fraction(whole.net), share)
@@ -198,7 +205,28 @@ def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Remaining time on")
 
 
-def _pend(work: Work, subscription: Record, item: Json, price: Record, amount: int, at: int, words: str) -> None:
+def _bill_usage(work: Work, subscription: Record, item: Json, at: int) -> None:
+    """A metered item that goes leaves what it counted so far, at its own price."""
+    start = item["current_period_start"]
+    price, quantity = work.get("price", item["price"]), metering.usage(work, subscription, item, start, at)
+    if quantity:
+        used = item | {"quantity": quantity, "current_period_end": at}
+        _pend(work, subscription, used, price, rounded(amount_of(price, quantity)), start, "Usage of", False)
+    for kept in subscription["items"]["data"]:
+        if kept["id"] == item["id"]:
+            kept["_since"] = at  # what follows is counted for the item as it is now
+
+
+def _pend(
+    work: Work,
+    subscription: Record,
+    item: Json,
+    price: Record,
+    amount: int,
+    at: int,
+    words: str,
+    prorated: bool = True,
+) -> None:
     name = work.get("product", price["product"])["name"]
     times = f"{item['quantity']} × " if item["quantity"] != 1 else ""
     body: Record = {
@@ -223,8 +251,8 @@ def _pend(work: Work, subscription: Record, item: Json, price: Record, amount: i
             "type": "price_details",
             "unit_amount_decimal": price["unit_amount_decimal"],
         },
-        "proration": True,
-        "proration_details": {"credited_items": None, "discount_amounts": []},
+        "proration": prorated,
+        "proration_details": {"credited_items": None, "discount_amounts": []} if prorated else None,
         "quantity": item["quantity"],
         "quantity_decimal": str(item["quantity"]),
         "tax_rates": list(item["tax_rates"]),

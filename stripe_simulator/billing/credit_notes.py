@@ -7,7 +7,7 @@ that (the post-payment part) is refunded, credited to the customer's balance, or
 from dataclasses import dataclass
 from typing import Any
 
-from stripe_simulator.billing import balance, invoices, note_lines, payments
+from stripe_simulator.billing import balance, invoices, note_lines, note_refunds, payments
 from stripe_simulator.database import Record
 from stripe_simulator.errors import invalid
 from stripe_simulator.events import emit, updating
@@ -19,7 +19,7 @@ from stripe_simulator.work import Work
 
 @dataclass(frozen=True)
 class Shares:
-    """A credit note's total in minor units, and where it goes."""
+    """A credit note's total in minor units, and where it goes; ``refund`` is to be made anew."""
 
     total: int
     pre: int
@@ -40,12 +40,13 @@ def issue(work: Work, values: dict[str, Any]) -> Record:
         raise invalid("You can only create a credit note for an invoice that is open, paid or uncollectible.")
     lines = note_lines.drawn(work, invoice, values)
     sums = note_lines.sums(invoice, lines)
-    _check_room(work, invoice, sums["total"])
-    shares = _shares(invoice, sums["total"], values)
+    linked = note_refunds.named(work, invoice, values.get("refunds", []))
+    _check_room(work, invoice, sums["total"], sum(entry["amount_refunded"] for entry in linked))
+    shares = _shares(invoice, sums["total"], values, linked)
     note = _insert(work, invoice, values, lines, sums, shares)
     if shares.pre:
         _lower(work, invoice, shares.pre)
-    _pay_out(work, invoice, note, shares, values)
+    _pay_out(work, invoice, note, shares, linked)
     emit(work, "credit_note.created", note)
     if shares.pre and invoice["amount_remaining"] == 0:
         invoices.mark_paid_elsewhere(work, invoice)
@@ -65,22 +66,24 @@ def void(work: Work, note: Record) -> None:
     emit(work, "credit_note.voided", note)
 
 
-def _check_room(work: Work, invoice: Record, total: int) -> None:
+def _check_room(work: Work, invoice: Record, total: int, linked: int) -> None:
     earlier = [note for note in work.related("credit_note", "invoice", invoice["id"]) if note["status"] == "issued"]
-    left = invoice["total"] - sum(note["total"] for note in earlier)
+    unaccounted = note_refunds.made_without_notes(work, invoice, earlier) - linked
+    left = invoice["total"] - sum(note["total"] for note in earlier) - unaccounted
     if total <= 0:
         raise invalid("A credit note must credit more than nothing.", "amount")
     if total > left:
         raise invalid(f"The credit note's total ({total}) is more than what is left of the invoice ({left}).", "amount")
 
 
-def _shares(invoice: Record, total: int, values: dict[str, Any]) -> Shares:
+def _shares(invoice: Record, total: int, values: dict[str, Any], linked: list[Json]) -> Shares:
     remaining = invoice["amount_remaining"] if invoice["status"] in ("open", "uncollectible") else 0
     refund, credit, outside = (values.get(f"{name}_amount", 0) for name in ("refund", "credit", "out_of_band"))
     shares = Shares(total, min(total, remaining), refund, credit, outside)
-    if refund + credit + outside != shares.post:
+    given = refund + credit + outside + sum(entry["amount_refunded"] for entry in linked)
+    if given != shares.post:
         raise invalid(
-            f"The sum of credit_amount, refund_amount and out_of_band_amount ({refund + credit + outside}) must equal "
+            f"The sum of credit_amount, refund_amount, refunds and out_of_band_amount ({given}) must equal "
             f"the post-payment amount of the credit note ({shares.post}).",
         )
     return shares
@@ -96,16 +99,14 @@ def _lower(work: Work, invoice: Record, amount: int) -> None:
         payments.change_amount(work, invoice)
 
 
-def _pay_out(work: Work, invoice: Record, note: Record, shares: Shares, values: dict[str, Any]) -> None:
+def _pay_out(work: Work, invoice: Record, note: Record, shares: Shares, linked: list[Json]) -> None:
     if shares.post == 0:
         return
     with updating(work, invoice):
         invoice["post_payment_credit_notes_amount"] += shares.post
-    if shares.refund:
-        refund = payments.give_back(work, invoice, shares.refund)
-        with work.edit(note):
-            entry = {"amount_refunded": shares.refund, "payment_record_refund": None, "type": "refund"}
-            note["refunds"] = [{**entry, "refund": refund["id"]}]
+    with work.edit(note):
+        made = [note_refunds.make(work, invoice, shares.refund)] if shares.refund else []
+        note["refunds"] = linked + made
     if shares.credit:
         customer = work.get("customer", invoice["customer"])
         named = {"invoice": invoice["id"], "credit_note": note["id"]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stripe_simulator.billing import discounts, invoices, subscriptions
+from stripe_simulator.billing import discounts, disputes, invoices, refunds, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.work import Work
 
@@ -25,8 +25,15 @@ def _invoice(work: Work, invoice: Record) -> None:
         invoices.attempt(work, invoice)
 
 
+def _charge(work: Work, charge: Record) -> None:
+    disputes.open_dispute(work, charge)
+
+
 _HANDLERS: dict[str, Callable[[Work, Record], None]] = {
+    "charge": _charge,
+    "dispute": disputes.process,
     "discount": discounts.expire,
     "invoice": _invoice,
+    "refund": refunds.process,
     "subscription": subscriptions.process,
 }

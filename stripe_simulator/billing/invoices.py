@@ -1,7 +1,7 @@
 """An invoice's life: draft, open, paid, void; and what its payment or failure means for the subscription."""
 
 from stripe_simulator import cards
-from stripe_simulator.billing import balance, discounts, invoice_items, lines, payments, standing, totals
+from stripe_simulator.billing import balance, discounts, invoice_items, lines, metering, payments, standing, totals
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
@@ -76,6 +76,9 @@ def finalize(work: Work, invoice: Record) -> None:
     """Number the draft, settle it against the customer's balance, and open it, or pay it if it is free."""
     if invoice["status"] != "draft":
         raise invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    with work.edit(invoice):
+        if metering.recount(work, invoice):
+            totals.reckon(work, invoice)
     now = work.now(invoice["_clock"])
     customer = work.get("customer", invoice["customer"])
     number = customer["next_invoice_sequence"]
@@ -121,9 +124,11 @@ def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_han
         payments.fail_without_method(work, intent)
         decline: str | None = "no_payment_method"
     else:
-        decline = payments.charge(work, intent, method, None)
+        decline = payments.charge(work, intent, method)
         if decline is None:
-            _save_method(work, invoice, method)
+            save_method(work, invoice, method)
+    if decline == cards.AUTHENTICATION:
+        emit(work, "invoice.payment_action_required", invoice)
     if decline is None:
         mark_paid(work, invoice)
     else:
@@ -131,7 +136,7 @@ def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_han
     return decline
 
 
-def _save_method(work: Work, invoice: Record, method: Record) -> None:
+def save_method(work: Work, invoice: Record, method: Record) -> None:
     """``save_default_payment_method=on_subscription``: what paid becomes the subscription's default."""
     subscription = work.find("subscription", invoice["_subscription"])
     if subscription and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
@@ -199,6 +204,8 @@ def decline_error(work: Work, invoice: Record, decline: str) -> StripeError:
     """The 402 (or, without a payment method, 400) that a failed try answers with."""
     if decline == "no_payment_method":
         return no_payment_method()
+    if decline == cards.AUTHENTICATION:
+        return payments.needs_action("invoice")
     intent = payments.intent_of(work, invoice)
     return cards.declined(decline, charge=intent["latest_charge"] if intent else None)
 

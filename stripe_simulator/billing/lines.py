@@ -12,17 +12,19 @@ FREE = Fraction(0)
 
 
 def item_amount(work: Work, item: Record) -> Fraction:
-    """What an item costs for one whole period, in minor units, before rounding."""
-    return amount_of(work.get("price", item["price"]), item["quantity"])
+    """What an item costs for one whole period, in minor units, before rounding; metered ones are billed after it."""
+    price = work.get("price", item["price"])
+    return Fraction(0) if price["recurring"]["usage_type"] == "metered" else amount_of(price, item["quantity"])
 
 
 def period_line(work: Work, subscription: Record, item: Record, *, free: bool = False) -> Json:
     """The line for an item's current period; free during a trial."""
     price = work.get("price", item["price"])
+    quantity = item["quantity"] or 0  # a metered item has none
     amount = 0 if free else rounded(item_amount(work, item))
     name = work.get("product", price["product"])["name"]
-    description = f"Trial period for {name}" if free else f"{item['quantity']} × {name}{_rate(price)}"
-    line = base_line(price, item["quantity"], amount, description)
+    description = f"Trial period for {name}" if free else f"{quantity} × {name}{rate(price)}"
+    line = base_line(price, quantity, amount, description)
     if free:
         line["pricing"]["unit_amount_decimal"] = "0"
     line["discounts"] = list(item["discounts"])
@@ -127,7 +129,8 @@ def base_line(price: Record | None, quantity: int, amount: int, description: str
     }
 
 
-def _rate(price: Record) -> str:
+def rate(price: Record) -> str:
+    """What a period costs, as the end of a description."""
     recurring = price["recurring"]
     count = recurring["interval_count"]
     every = recurring["interval"] if count == 1 else f"{count} {recurring['interval']}s"

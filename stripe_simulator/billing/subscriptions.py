@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from stripe_simulator.billing import entitlements, invoice_items, invoices, lines, payments, standing
+from stripe_simulator import cards
+from stripe_simulator.billing import entitlements, invoice_items, invoices, lines, metering, payments, standing
 from stripe_simulator.database import Record
-from stripe_simulator.errors import invalid
+from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.periods import boundary, next_boundary
@@ -25,10 +26,19 @@ def new_item(work: Work, subscription_id: str, price: Record, values: dict[str, 
         "discounts": [],
         "metadata": values.get("metadata") or {},
         "price": price["id"],
-        "quantity": values.get("quantity", 1),
+        "quantity": licensed_quantity(price, values),
         "subscription": subscription_id,
         "tax_rates": [],
     }
+
+
+def licensed_quantity(price: Record, values: dict[str, Any]) -> int | None:
+    """The quantity asked for, 1 by default; None for a metered price, whose meter counts."""
+    if not metering.is_metered(price):
+        return int(values.get("quantity", 1))
+    if values.get("quantity") is not None:
+        raise invalid("You cannot set the quantity for metered plans.", "quantity")
+    return None
 
 
 def recurring_of(work: Work, subscription: Record) -> tuple[str, int]:
@@ -80,9 +90,15 @@ def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
         raise error
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
+
+
+def undoing(work: Work, invoice: Record, decline: str) -> StripeError:
+    """The error of a failed try that undoes the whole request (``error_if_incomplete``)."""
+    asks = decline == cards.AUTHENTICATION
+    error = payments.needs_action("subscription") if asks else invoices.decline_error(work, invoice, decline)
+    error.keeps_changes = False
+    return error
 
 
 def _invoice(work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False) -> Record:
@@ -112,9 +128,11 @@ def draft_next(work: Work, subscription: Record) -> Record:
     previous = subscription["items"]["data"][0]["current_period_start"]
     ends = next_boundary(subscription["billing_cycle_anchor"], *recurring_of(work, subscription), begins)
     set_period(subscription, begins, ends)
+    used = (previous, begins)
     if subscription["status"] == "trialing":
-        subscription["status"] = "active"
-    return _invoice(work, subscription, "subscription_cycle", (previous, begins))
+        subscription["status"], used = "active", (begins, begins)  # usage in a trial is free
+    drawn = metering.cycle_lines(work, subscription, used)
+    return invoices.create(work, subscription, "subscription_cycle", drawn, (previous, begins))
 
 
 def process(work: Work, subscription: Record) -> None:
@@ -156,10 +174,11 @@ def _expire(work: Work, subscription: Record) -> None:
 
 
 def end_with_invoice(work: Work, subscription: Record) -> None:
-    """Cancel now and collect what is still pending."""
+    """Cancel now and collect what is still pending, usage included."""
+    drawn = metering.final_lines(work, subscription, work.now(subscription["_clock"]))
     standing.end(work, subscription, "cancellation_requested")
-    if invoice_items.waiting(work, subscription):
-        collect(work, draft_now(work, subscription, []), "allow_incomplete")
+    if drawn or invoice_items.waiting(work, subscription):
+        collect(work, draft_now(work, subscription, drawn), "allow_incomplete")
 
 
 def draft_now(work: Work, subscription: Record, drawn: list[Json]) -> Record:
@@ -177,9 +196,7 @@ def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
         return
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
 
 
 def require_running(subscription: Record) -> None:

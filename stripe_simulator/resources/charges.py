@@ -1,11 +1,14 @@
-"""Charges, read only: payment intents make them."""
+"""Charges: payment intents make them; of their own they change little."""
 
 from typing import Any
 
 from stripe_simulator.endpoints import endpoint
+from stripe_simulator.errors import invalid
+from stripe_simulator.events import updating
 from stripe_simulator.lists import page, within
-from stripe_simulator.params import LISTING, Range, Text
+from stripe_simulator.params import LISTING, Hash, Metadata, Range, Text, merged_metadata
 from stripe_simulator.rendering import Json, render
+from stripe_simulator.resources.shapes import SHIPPING, shipping
 from stripe_simulator.work import Work
 
 
@@ -13,6 +16,37 @@ from stripe_simulator.work import Work
 def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
     """A charge."""
     return render(work, work.get("charge", id))
+
+
+@endpoint(
+    "POST",
+    "/v1/charges/<id>",
+    {
+        "customer": Text(),
+        "description": Text(),
+        "fraud_details": Hash(fields={"user_report": Text(choices=("fraudulent", "safe"))}),
+        "metadata": Metadata(),
+        "receipt_email": Text(),
+        "shipping": Hash(fields=SHIPPING),
+        "transfer_group": Text(),
+    },
+)
+def update(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Change what is not money."""
+    charge = work.get("charge", id)
+    if values.get("customer") and charge["customer"] not in (None, values["customer"]):
+        raise invalid("The customer of a charge that has one can't be changed.", "customer")
+    if values.get("customer"):
+        work.get("customer", values["customer"], "customer")
+    with updating(work, charge):
+        for name in ("customer", "description", "fraud_details", "receipt_email", "transfer_group"):
+            if name in values:
+                charge[name] = values[name]
+        if "metadata" in values:
+            charge["metadata"] = merged_metadata(charge["metadata"], values["metadata"])
+        if "shipping" in values:
+            charge["shipping"] = shipping(values["shipping"])
+    return render(work, charge)
 
 
 @endpoint("GET", "/v1/charges", LISTING | {"created": Range(), "customer": Text(), "payment_intent": Text()})

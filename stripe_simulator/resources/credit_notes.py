@@ -5,7 +5,6 @@ from typing import Any
 from stripe_simulator.billing import credit_notes as engine
 from stripe_simulator.billing import taxes
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import not_simulated
 from stripe_simulator.events import updating
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import (
@@ -35,6 +34,11 @@ _LINE: Fields = {
     "unit_amount": Integer(),
     "unit_amount_decimal": Number(),
 }
+_REFUND: Fields = {
+    "amount_refunded": Integer(least=1),
+    "refund": Text(required=True),
+    "type": Text(choices=("refund",)),
+}
 _NOTE: Fields = {
     "amount": Integer(least=1),
     "credit_amount": Integer(least=0),
@@ -47,7 +51,7 @@ _NOTE: Fields = {
     "out_of_band_amount": Integer(least=0),
     "reason": Text(choices=("duplicate", "fraudulent", "order_change", "product_unsatisfactory")),
     "refund_amount": Integer(least=0),
-    "refunds": Sequenced(of=Hash(fields={"amount_refunded": Integer(), "refund": Text(), "type": Text()})),
+    "refunds": Sequenced(of=Hash(fields=_REFUND)),
 }
 
 
@@ -122,6 +126,4 @@ def list_notes(work: Work, values: dict[str, Any]) -> Json:
 
 
 def _issue(work: Work, values: dict[str, Any]) -> Json:
-    if values.get("refunds"):
-        raise not_simulated("credit notes for refunds made before", "refunds")
     return render(work, engine.issue(work, values))

@@ -9,6 +9,7 @@ from stripe_simulator.billing import (
     endings,
     invoice_items,
     invoices,
+    metering,
     standing,
     subscriptions,
     taxes,
@@ -182,9 +183,10 @@ def _of_subscription(
 def _of_ending(work: Work, customer: Record, subscription: Record, details: dict[str, Any]) -> Record:
     at = details.get("proration_date") or work.now(customer["_clock"])
     endings.prorate(work, subscription, at if details.get("proration_behavior") != "none" else None)
-    if not invoice_items.waiting(work, subscription):
+    drawn = metering.final_lines(work, subscription, at)
+    if not drawn and not invoice_items.waiting(work, subscription):
         raise _none(customer)
-    return subscriptions.draft_now(work, subscription, [])
+    return subscriptions.draft_now(work, subscription, drawn)
 
 
 def _of_new(work: Work, customer: Record, details: dict[str, Any], values: dict[str, Any]) -> Record:

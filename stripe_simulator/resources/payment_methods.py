@@ -28,6 +28,12 @@ _CARD: Fields = {
     "number": Text(),
     "token": Text(),
 }
+INLINE: Fields = {
+    "billing_details": Hash(fields=_DETAILS),
+    "card": Hash(fields=_CARD),
+    "metadata": Metadata(),
+    "type": Text(required=True),
+}
 _REDISPLAY = Text(choices=("always", "limited", "unspecified"))
 
 
@@ -44,6 +50,11 @@ _REDISPLAY = Text(choices=("always", "limited", "unspecified"))
 )
 def create(work: Work, values: dict[str, Any]) -> Json:
     """A card from a test number or a test token."""
+    return render(work, make(work, values))
+
+
+def make(work: Work, values: dict[str, Any]) -> Record:
+    """The payment method that ``type``, ``card`` and ``billing_details`` describe, not attached to anybody."""
     if values["type"] != "card":
         raise not_simulated(f"payment methods of type {values['type']}", "type")
     sent = values.get("card") or {}
@@ -55,7 +66,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
         card = cards.by_number(sent["number"], "number")
     else:
         raise invalid("Missing required param: card[number].", "card[number]", "parameter_missing")
-    return render(work, _add(work, card, values))
+    return _add(work, card, values)
 
 
 @endpoint("GET", "/v1/payment_methods/<id>")

@@ -66,6 +66,24 @@ def test_after_payment_it_becomes_balance_or_is_settled_elsewhere(shop: Shop) ->
     assert opened(shop, 800, str(invoice.customer)).amount_due == 300
 
 
+def test_after_payment_it_is_refunded(shop: Shop) -> None:
+    invoice = opened(shop)
+    shop.client.v1.invoices.pay(invoice.id)
+    made = note(shop, invoice, amount=300, refund_amount=300)
+    assert [refund.amount_refunded for refund in made.refunds] == [300]
+    charge = shop.client.v1.charges.list({"customer": str(invoice.customer)}).data[0]
+    assert charge.amount_refunded == 300
+    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded"):
+        # A refund of what was never charged: 200 of the invoice may still be credited, after 500 outside of a note.
+        shop.client.v1.refunds.create({"charge": charge.id, "amount": 701})
+    own = shop.client.v1.refunds.create({"charge": charge.id, "amount": 500})
+    with pytest.raises(stripe.InvalidRequestError, match=r"what is left of the invoice \(200\)"):
+        note(shop, invoice, amount=201, credit_amount=201)
+    linked = note(shop, invoice, amount=700, credit_amount=200, refunds=[{"refund": own.id}])
+    assert [(str(one.refund), one.amount_refunded) for one in linked.refunds] == [(own.id, 500)]
+    assert shop.client.v1.charges.retrieve(charge.id).amount_refunded == 800
+
+
 def test_more_than_what_is_due_goes_both_ways(shop: Shop) -> None:
     # 400 of 1000 were paid by balance, 600 are due: a note of 1000 lowers 600 and gives 400 back.
     customer = shop.customer()
@@ -116,7 +134,7 @@ def test_lines_of_ones_own(shop: Shop) -> None:
         ({"lines": [{"type": "invoice_line_item"}]}, "invoice_line_item"),
         ({"lines": [{"type": "invoice_line_item", "invoice_line_item": "il_no", "quantity": 1}]}, "No such"),
         ({"lines": [{"type": "custom_line_item", "quantity": 1}]}, "description"),
-        ({"amount": 5, "refunds": [{"refund": "re_1"}]}, "does not simulate"),
+        ({"amount": 5, "refunds": [{"refund": "re_1"}]}, "No such refund"),
         ({"amount": 5, "shipping_cost": {"shipping_rate": "shr_1"}}, "unknown parameter"),
     ],
 )
