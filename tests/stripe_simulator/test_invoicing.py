@@ -71,13 +71,12 @@ def test_items_are_put_on_a_draft_changed_and_taken_off(shop: Shop) -> None:
     assert shop.client.v1.invoice_items.delete(first.id).deleted
     left = shop.client.v1.invoices.finalize_invoice(empty.id)
     assert left.total == 500
-    for refused in (
-        lambda: shop.client.v1.invoice_items.update(second.id, {"quantity": 6}),
-        lambda: shop.client.v1.invoice_items.delete(second.id),
-        lambda: item(shop, customer, 5, invoice=empty.id),
-    ):
-        with pytest.raises(stripe.InvalidRequestError, match="only change drafts"):
-            refused()
+    with pytest.raises(stripe.InvalidRequestError, match="only change drafts"):
+        shop.client.v1.invoice_items.update(second.id, {"quantity": 6})
+    with pytest.raises(stripe.InvalidRequestError, match="only change drafts"):
+        shop.client.v1.invoice_items.delete(second.id)
+    with pytest.raises(stripe.InvalidRequestError, match="only change drafts"):
+        item(shop, customer, 5, invoice=empty.id)
 
 
 def test_a_pending_item_comes_with_the_next_renewal(shop: Shop) -> None:
