@@ -26,6 +26,8 @@ _SHAPES: dict[str, tuple[str, int]] = {
     "invoice": ("in_1", 23),
     "invoice_payment": ("inpay_1", 23),
     "invoiceitem": ("ii_1", 23),
+    "invoice_preview": ("upcoming_in_1", 23),
+    "line_preview": ("il_tmp_1", 23),
     "line_item": ("il_1", 23),
     "payment_intent": ("pi_3", 23),
     "payment_method": ("pm_1", 23),

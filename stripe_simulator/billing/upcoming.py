@@ -4,7 +4,7 @@ from stripe_simulator.billing import discounts, invoice_items, invoices, lines, 
 from stripe_simulator.database import Record
 from stripe_simulator.ids import new_id
 from stripe_simulator.periods import next_boundary
-from stripe_simulator.rendering import Json, list_object, public
+from stripe_simulator.rendering import Json, list_object, render
 from stripe_simulator.store import clone
 from stripe_simulator.work import Work
 
@@ -17,15 +17,21 @@ def invoice(work: Work, subscription: Record) -> Json:
     taken = [lines.pending_line(item) for item in invoice_items.waiting(work, subscription)]
     body: Record = invoices.subscription_body(work, subscription, customer, "upcoming", (began, begins))
     id = f"upcoming_{new_id('invoice')}"
-    body |= {"id": id, "object": "invoice", "livemode": False, "created": begins, "_reckoned_at": begins}
+    body |= {
+        "_kind": "invoice",
+        "id": id,
+        "object": "invoice",
+        "livemode": False,
+        "created": begins,
+        "_reckoned_at": begins,
+    }
     body |= {"next_payment_attempt": begins + invoices.DRAFT_SECONDS, "auto_advance": False}
     body["discounts"] = discounts.of_subscription(work, subscription, customer)
     for line in taken + drawn:
         line["invoice"] = id
     body["lines"] = list_object(f"/v1/invoices/upcoming/lines?subscription={subscription['id']}", taken + drawn)
     totals.reckon(work, body)
-    shown: Json = public(body)
-    return shown
+    return render(work, body)
 
 
 def _period(subscription: Record) -> tuple[int, int]:
