@@ -96,7 +96,10 @@ class App:
         """Status and body; what a failed request changed is undone, except where Stripe keeps it."""
         paths = values.pop("expand", [])
         try:
-            return 200, _dump(expand(work, entry.call(work, values, ids), paths))
+            body = _dump(expand(work, entry.call(work, values, ids), paths))
+            if entry.dry:
+                self._undo(work)
+            return 200, body
         except StripeError as error:
             if not error.keeps_changes:
                 self._undo(work)

@@ -74,8 +74,8 @@ _REFERENCES: dict[str, dict[str, str]] = {
     "subscription_item": {"discounts": "discount"},
 }
 
-# in hashes that are no objects: the entries of discount_amounts, total_discount_amounts
-_UNNAMED = {"discount": "discount"}
+# in hashes that are no objects: the entries of discount_amounts, and those of a credit note's refunds
+_UNNAMED = {"discount": "discount", "refund": "refund"}
 
 # paths through plain hashes: (object, path within it) → kind
 _NESTED: dict[tuple[str, str], str] = {

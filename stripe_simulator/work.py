@@ -91,7 +91,7 @@ class Work:
         self.store.delete(record)
 
 
-_SILENT = ("account", "discount")  # the objects that do not say whether they are live
+_SILENT = ("account", "discount", "refund")  # the objects that do not say whether they are live
 _LABELS = {
     "billing.meter": "meter",
     "promotion_code": "promotion code",

@@ -138,6 +138,19 @@ def cancel_payment(work: Work, invoice: Record) -> None:
         emit(work, "payment_intent.canceled", intent)
 
 
+def change_amount(work: Work, invoice: Record) -> None:
+    """Ask for what is still to be paid, after a credit note changed that."""
+    intent = intent_of(work, invoice)
+    if intent is None:
+        return
+    with work.edit(intent):
+        intent["amount"] = invoice["amount_remaining"]
+    for payment in work.related("invoice_payment", "invoice", invoice["id"]):
+        if payment["status"] == "open":
+            with work.edit(payment):
+                payment["amount_requested"] = invoice["amount_remaining"]
+
+
 def fail_without_method(work: Work, intent: Record) -> None:
     """A try to collect where there is nothing to charge."""
     with updating(work, intent, "payment_intent.payment_failed"):

@@ -15,15 +15,27 @@ import pytest
 import requests
 import stripe
 
+from tests.stripe_simulator import contract_money
 from tests.stripe_simulator.conftest import Shop, item_of, moment
+from tests.stripe_simulator.flow_objects import flow_objects
 
 PACKAGE = Path(stripe.__file__).parent
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "stripe-fixtures3.json"
 MODULES = {
     "account": "_account",
     "account_link": "_account_link",
+    "billing.meter": "billing/_meter",
+    "billing.meter_event": "billing/_meter_event",
+    "billing.meter_event_adjustment": "billing/_meter_event_adjustment",
+    "billing.meter_event_summary": "billing/_meter_event_summary",
     "charge": "_charge",
+    "coupon": "_coupon",
+    "credit_note": "_credit_note",
+    "credit_note_line_item": "_credit_note_line_item",
     "customer": "_customer",
+    "customer_balance_transaction": "_customer_balance_transaction",
+    "discount": "_discount",
+    "dispute": "_dispute",
     "entitlements.active_entitlement": "entitlements/_active_entitlement",
     "entitlements.active_entitlement_summary": "entitlements/_active_entitlement_summary",
     "entitlements.feature": "entitlements/_feature",
@@ -38,8 +50,13 @@ MODULES = {
     "price": "_price",
     "product": "_product",
     "product_feature": "_product_feature",
+    "promotion_code": "_promotion_code",
+    "refund": "_refund",
+    "setup_intent": "_setup_intent",
     "subscription": "_subscription",
     "subscription_item": "_subscription_item",
+    "subscription_schedule": "_subscription_schedule",
+    "tax_rate": "_tax_rate",
     "test_helpers.test_clock": "test_helpers/_test_clock",
     "webhook_endpoint": "_webhook_endpoint",
 }
@@ -112,7 +129,7 @@ class Contract:
 
     def _fits(self, value: Any, hint: str, scopes: tuple[ast.ClassDef, ...], path: str) -> bool:
         if hint in ("int", "float"):
-            return isinstance(value, int) and not isinstance(value, bool)
+            return isinstance(value, int | float if hint == "float" else int) and not isinstance(value, bool)
         if hint == "bool":
             return isinstance(value, bool)
         if hint == "Decimal":
@@ -165,6 +182,7 @@ def is_decimal(text: str) -> bool:
 
 def everything(shop: Shop) -> list[dict[str, Any]]:
     """At least one of every kind, in many states, as raw JSON."""
+    money, bodies = contract_money.made(shop)
     client = shop.client.v1
     clock = shop.clock(moment(2026, 1, 31))
     customer = shop.customer(clock)
@@ -208,6 +226,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
     made = requests.post(f"{shop.url}/v1/account_links", data=link, auth=("sk_test_simulator", ""), timeout=10)
 
     paths = [
+        *money,
         "accounts",
         "account",
         "charges",
@@ -217,6 +236,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         "entitlements/features",
         f"entitlements/active_entitlements?customer={customer}",
         "events?limit=100",
+        "events?limit=100&type=entitlements.active_entitlement_summary.updated",
         "invoices?expand[]=data.payments&expand[]=data.customer&expand[]=data.confirmation_secret",
         f"invoices/{shop.invoices(subscription.id)[-1].id}/lines",
         "invoice_payments?expand[]=data.payment.payment_intent.latest_charge",
@@ -229,12 +249,13 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         "test_helpers/test_clocks",
         "webhook_endpoints",
     ]
-    bodies = [made.json()]
+    bodies.append(made.json())
     for path in paths:
         answer = requests.get(f"{shop.url}/v1/{path}", auth=("sk_test_simulator", ""), timeout=10)
         assert answer.status_code == 200, answer.text
         body = answer.json()
         bodies += body["data"] if body["object"] == "list" else [body]
+    bodies += flow_objects(shop)
     return bodies + [event["data"]["object"] for event in bodies if event["object"] == "event"]
 
 
