@@ -33,11 +33,16 @@ _METHOD: Fields = {
     ),
     "payment_method_types": Sequenced(of=Text(required=True)),
 }
-_FIELDS: Fields = _METHOD | {"customer": Text(), "description": Text(), "metadata": Metadata()}
+_FIELDS: Fields = _METHOD | {
+    "allowed_payment_method_types": Sequenced(of=Text(required=True, choices=("card",))),
+    "customer": Text(),
+    "description": Text(),
+    "metadata": Metadata(),
+}
 _CONFIRMING: Fields = {"return_url": Text(), "use_stripe_sdk": Flag()}
 _UNSIMULATED: Fields = dict.fromkeys(
     (
-        "allowed_payment_method_types", "attach_to_self", "confirmation_token", "customer_account",
+        "attach_to_self", "confirmation_token", "customer_account",
         "excluded_payment_method_types", "flow_directions", "mandate_data", "on_behalf_of",
         "payment_method_configuration", "single_use",
     ),
