@@ -10,8 +10,10 @@ from stripe_simulator.ids import new_id, random_text
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import LISTING, Fields, Flag, Hash, Metadata, Range, Text, merged_metadata
 from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.resources.webhook_endpoints import check_url
 from stripe_simulator.work import Work
 
+LINK = "account_link"
 _REQUESTED: Fields = {"requested": Flag()}
 _PROFILE: Fields = {
     name: Text()
@@ -125,16 +127,22 @@ def list_accounts(work: Work, values: dict[str, Any]) -> Json:
     },
 )
 def create_link(work: Work, values: dict[str, Any]) -> Json:
-    """A link that a person would follow to fill in what Stripe wants to know; here it leads nowhere."""
+    """A link that a person follows to say who they are; it can be used once, within five minutes."""
     _only_platform(work)
     account = _reachable(work, values["account"], "account")
-    now = work.now()
-    return {
+    for name in ("refresh_url", "return_url"):
+        if values.get(name):
+            check_url(values[name], name)
+    now, secret = work.now(), random_text(24)
+    shown: Json = {
         "object": "account_link",
         "created": now,
         "expires_at": now + 300,
-        "url": f"https://connect.stripe.com/setup/s/{account['id']}/{random_text(12)}",
+        "url": f"{work.page_root}/setup/s/{secret}",
     }
+    kept: Json = {"refresh_url": values.get("refresh_url"), "return_url": values.get("return_url"), "used": False}
+    work.insert(LINK, shown | {"account": account["id"]}, id=secret, **kept | {"secret": secret})
+    return shown
 
 
 def _only_platform(work: Work) -> None:

@@ -3,7 +3,16 @@
 from typing import Any
 
 from stripe_simulator import catalog
-from stripe_simulator.billing import adjustments, anchors, changes, endings, entitlements, pausing, standing
+from stripe_simulator.billing import (
+    adjustments,
+    anchors,
+    changes,
+    clock_limits,
+    endings,
+    entitlements,
+    pausing,
+    standing,
+)
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.billing.subscription_shape import new_subscription
 from stripe_simulator.database import Record
@@ -127,6 +136,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
 def make(work: Work, values: dict[str, Any]) -> Record:
     """The subscription that a request describes, not yet started."""
     customer = work.get("customer", values["customer"], "customer")
+    clock_limits.check_subscription(work, customer)
     if not values.get("items"):
         raise missing_param("items")
     if values.get("payment_behavior") == "pending_if_incomplete":
