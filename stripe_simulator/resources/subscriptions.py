@@ -12,6 +12,7 @@ from stripe_simulator.billing import (
     entitlements,
     pausing,
     standing,
+    trials,
 )
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.billing.subscription_shape import new_subscription
@@ -150,7 +151,7 @@ def make(work: Work, values: dict[str, Any]) -> Record:
     _check_currency(customer, currency)
     if values.get("currency", currency) != currency:
         raise invalid("The currency must match that of the prices.", "currency")
-    trial_end = _trial_of_prices(work, items, now) if values.get("trial_from_plan") else _trial_end(values, now)
+    trial_end = trials.end(work, items, values, now)
     body = new_subscription(customer, items, id, currency, now, trial_end)
     subscription = work.insert("subscription", body, id=id, clock=clock, trial_notice=False)
     _apply(work, subscription, values)
@@ -317,25 +318,6 @@ def _check_currency(customer: Record, currency: str) -> None:
             "You cannot combine currencies on a single customer. This customer has had a subscription, "
             f"coupon, or invoice item with currency {customer['currency']}.",
         )
-
-
-def _trial_of_prices(work: Work, items: list[Json], now: int) -> int | None:
-    """The longest trial among the prices (``trial_from_plan``)."""
-    days = [work.get("price", item["price"])["recurring"]["trial_period_days"] or 0 for item in items]
-    return now + max(days) * standing.DAY if any(days) else None
-
-
-def _trial_end(values: dict[str, Any], now: int) -> int | None:
-    if "trial_period_days" in values and "trial_end" in values:
-        raise invalid("You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end")
-    if "trial_period_days" in values:
-        return now + int(values["trial_period_days"]) * standing.DAY
-    trial_end = values.get("trial_end")
-    if trial_end in (None, "now"):
-        return None
-    if trial_end <= now:
-        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
-    return int(trial_end)
 
 
 def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
