@@ -6,6 +6,7 @@ from typing import Any
 from stripe_simulator.checkout import lines as checkout_lines
 from stripe_simulator.errors import invalid
 from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.store import clone
 from stripe_simulator.work import Work
 
 DEEPEST = 4  # levels, as at Stripe
@@ -177,6 +178,11 @@ def _confirmation_secret(work: Work, shown: Json) -> Json | None:
     return None
 
 
+def _price_currencies(work: Work, shown: Json) -> Any:
+    own = {name: shown[name] for name in ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")}
+    return {shown["currency"]: own} | clone(work.get("price", shown["id"]).get("_currency_options") or {})
+
+
 def _line_items(work: Work, shown: Json) -> Json:
     sold = checkout_lines.shown(work, work.get("checkout.session", shown["id"]))
     return list_object(f"/v1/checkout/sessions/{shown['id']}/line_items", sold[:10], len(sold) > 10)
@@ -226,5 +232,6 @@ _INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
     ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
     ("plan", "tiers"): _tiers,
+    ("price", "currency_options"): _price_currencies,
     ("price", "tiers"): _tiers,
 }

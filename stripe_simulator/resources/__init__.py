@@ -1,10 +1,12 @@
 """What the API offers, a module a resource. Importing this package fills the table of endpoints."""
 
 from stripe_simulator.resources import (
+    account_rejection,
     accounts,
     authentication,
     balance_transactions,
     charges,
+    charges_by_hand,
     checkout_sessions,
     coupons,
     credit_notes,
@@ -13,6 +15,7 @@ from stripe_simulator.resources import (
     disputes,
     entitlements,
     events,
+    intent_extras,
     invoice_drafts,
     invoice_items,
     invoice_payments,
@@ -38,10 +41,12 @@ from stripe_simulator.resources import (
 )
 
 __all__ = [
+    "account_rejection",
     "accounts",
     "authentication",
     "balance_transactions",
     "charges",
+    "charges_by_hand",
     "checkout_sessions",
     "coupons",
     "credit_notes",
@@ -50,6 +55,7 @@ __all__ = [
     "disputes",
     "entitlements",
     "events",
+    "intent_extras",
     "invoice_drafts",
     "invoice_items",
     "invoice_payments",

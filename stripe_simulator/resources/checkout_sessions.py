@@ -7,7 +7,7 @@ from stripe_simulator.billing import taxes
 from stripe_simulator.checkout import lines, sessions
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import invalid, missing_param, not_found
+from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
 from stripe_simulator.ids import new_id
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import (
@@ -17,6 +17,7 @@ from stripe_simulator.params import (
     Hash,
     Integer,
     Metadata,
+    Param,
     Range,
     Sequenced,
     Text,
@@ -26,6 +27,15 @@ from stripe_simulator.params import (
 from stripe_simulator.rendering import Json, render
 from stripe_simulator.resources.webhook_endpoints import check_url
 from stripe_simulator.work import Work
+
+
+class Anything(Param):
+    """What is looked at only where it is used."""
+
+    def read(self, raw: Any, name: str) -> Any:
+        """What was sent."""
+        return raw
+
 
 _LONGEST, _SHORTEST = 24 * 3_600, 30 * 60  # seconds that a session can stay open
 _PRICE_DATA: Fields = {
@@ -73,7 +83,7 @@ _SUBSCRIPTION: Fields = {
         fields={"end_behavior": Hash(fields={"missing_payment_method": Text(choices=("cancel", "create_invoice"))})}
     ),
 }
-_SHIPPING: Fields = {"shipping_rate": Text(), "shipping_rate_data": Unsimulated()}
+_SHIPPING: Fields = {"shipping_rate": Text(), "shipping_rate_data": Anything()}
 _UNSIMULATED: Fields = dict.fromkeys(
     (
         "adaptive_pricing", "after_expiration", "branding_settings", "consent_collection", "custom_fields",
@@ -225,6 +235,7 @@ def _check(work: Work, values: dict[str, Any], mode: str) -> None:
     for option in values.get("shipping_options") or []:
         if option.get("shipping_rate"):
             raise not_found("shipping rate", option["shipping_rate"], "shipping_options[0][shipping_rate]", 400)
+        raise not_simulated("shipping rates", "shipping_options")
     if mode == "setup" and values.get("line_items"):
         raise invalid("You cannot pass `line_items` in `setup` mode.", "line_items")
     if mode != "setup" and not values.get("line_items"):

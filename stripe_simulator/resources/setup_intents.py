@@ -34,7 +34,12 @@ _METHOD: Fields = {
     ),
     "payment_method_types": Sequenced(of=Text(required=True)),
 }
-_FIELDS: Fields = _METHOD | {"customer": Text(), "description": Text(), "metadata": Metadata()}
+_FIELDS: Fields = _METHOD | {
+    "allowed_payment_method_types": Sequenced(of=Text(required=True, choices=("card",))),
+    "customer": Text(),
+    "description": Text(),
+    "metadata": Metadata(),
+}
 _CONFIRMING: Fields = {"return_url": Text(), "use_stripe_sdk": Flag()}
 _UNSIMULATED: Fields = dict.fromkeys(
     (

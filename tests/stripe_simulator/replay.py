@@ -157,7 +157,7 @@ def replay(found: Counter[Example]) -> Report:
     simulator = Simulator(deliver=lambda url, body, headers: 200)
     with simulator.serve() as server:
         for example, times in _listed(found):
-            stand_ins = StandIns(server.url, KEY, isolated=not _of_platform(example))
+            stand_ins = StandIns(server.url, KEY, str(example), isolated=not _of_platform(example))
             path, query, body = (stand_ins.filled(text) for text in (example.path, example.query, example.body))
             answer = stand_ins.send(example.method, f"{path}?{query}" if query else path, body)
             report.add(example, *_with_times(judge(answer, documented), times))

@@ -13,8 +13,9 @@ PLACEHOLDER = re.compile(rf"\b({_KINDS})_(?:test_)?(?:xxx+|xyz|123)\b|\b(?:sess_
 class StandIns:
     """Makes objects through the API, in a connected account of its own or on the platform."""
 
-    def __init__(self, url: str, key: tuple[str, str], *, isolated: bool) -> None:
-        self._url, self._key = url, key
+    def __init__(self, url: str, key: tuple[str, str], wish: str, *, isolated: bool) -> None:
+        """``wish`` is the request for which they stand in: it says what state they should be in."""
+        self._url, self._key, self.wish = url, key, wish
         self._made: dict[str, str] = {}
         self._headers: dict[str, str] = {}
         if isolated:
@@ -53,7 +54,10 @@ class StandIns:
 
 
 def _customer(my: StandIns) -> str:
-    return my.create("customers", {"email": "jo@example.com", "source": "tok_visa"})
+    values = {"email": "jo@example.com", "source": "tok_visa"}
+    if "start_date=1676070661" in my.wish:  # a schedule that begins in its customer's future
+        values["test_clock"] = my.create("test_helpers/test_clocks", {"frozen_time": 1_676_000_000})
+    return my.create("customers", values)
 
 
 def _method(my: StandIns) -> str:
@@ -62,12 +66,15 @@ def _method(my: StandIns) -> str:
 
 
 def _price(my: StandIns) -> str:
-    recurring = {"recurring[interval]": "month"}
+    recurring = {} if "mode=payment" in my.wish else {"recurring[interval]": "month"}
     return my.create("prices", {"product": my.id("prod"), "currency": "usd", "unit_amount": 900, **recurring})
 
 
 def _subscription(my: StandIns) -> str:
-    return my.create("subscriptions", {"customer": my.id("cus"), "items[0][price]": my.id("price")})
+    """Of two items, on prices of its own."""
+    price = {"product": my.id("prod"), "currency": "usd", "unit_amount": 900, "recurring[interval]": "month"}
+    items = {f"items[{number}][price]": my.create("prices", price) for number in range(2)}
+    return my.create("subscriptions", {"customer": my.id("cus"), **items})
 
 
 def _item(my: StandIns) -> str:
@@ -75,9 +82,17 @@ def _item(my: StandIns) -> str:
 
 
 def _invoice(my: StandIns) -> str:
-    made = my.create("invoices", {"customer": my.id("cus")})
+    """A draft; for credit notes an open invoice."""
+    sent = {"collection_method": "send_invoice", "days_until_due": 30}
+    made = my.create("invoices", {"customer": my.id("cus"), **sent})
     my.create("invoiceitems", {"customer": my.id("cus"), "amount": 1000, "currency": "usd", "invoice": made})
-    return made or str(my.read(f"subscriptions/{my.id('sub')}").get("latest_invoice", ""))
+    if "credit_notes" in my.wish:
+        my.send("post", f"/v1/invoices/{made}/finalize")
+    return made
+
+
+def _line(my: StandIns) -> str:
+    return str(my.read(f"invoices/{my.id('in')}")["lines"]["data"][0]["id"])
 
 
 def _intent(my: StandIns) -> str:
@@ -98,8 +113,7 @@ def _endpoint(my: StandIns) -> str:
 
 
 def _credit_note(my: StandIns) -> str:
-    invoice = str(my.read(f"subscriptions/{my.id('sub')}").get("latest_invoice", ""))
-    return my.create("credit_notes", {"invoice": invoice, "amount": 100, "credit_amount": 100})
+    return my.create("credit_notes", {"invoice": my.id("in"), "amount": 100})
 
 
 def _session(my: StandIns) -> str:
@@ -128,13 +142,14 @@ _MAKERS: dict[str, Callable[[StandIns], str]] = {
     "acct": lambda my: my.create("accounts", {"type": "express"}),
     "bpc": lambda my: my.create("billing_portal/configurations", {"features[invoice_history][enabled]": "true"}),
     "ch": _charge,
-    "clock": lambda my: my.create("test_helpers/test_clocks", {"frozen_time": 1_577_836_800}),
+    "clock": lambda my: my.create("test_helpers/test_clocks", {"frozen_time": 100}),
     "cn": _credit_note,
     "coupon": lambda my: my.create("coupons", {"id": "Z4OV52SU", "percent_off": 25, "duration": "once"}),
     "cs": _session,
     "cus": _customer,
     "evt": _event,
     "ii": _invoice_item,
+    "il": _line,
     "in": _invoice,
     "pi": _intent,
     "pm": _method,
