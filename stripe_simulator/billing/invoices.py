@@ -217,6 +217,7 @@ def mark_uncollectible(work: Work, invoice: Record) -> None:
         invoice |= {"status": "uncollectible", "auto_advance": False, "next_payment_attempt": None, "_due": None}
         invoice["status_transitions"]["marked_uncollectible_at"] = work.now(invoice["_clock"])
     emit(work, "invoice.marked_uncollectible", invoice)
+    standing.after_write_off(work, invoice)
 
 
 def decline_error(work: Work, invoice: Record, decline: str) -> StripeError:

@@ -62,6 +62,20 @@ def unpause(work: Work, subscription: Record, status: str) -> None:
     entitlements.refresh(work, subscription["customer"])
 
 
+def after_write_off(work: Work, invoice: Record) -> None:
+    """A paused subscription goes on without the money for its resumption."""
+    subscription = work.find("subscription", invoice["_subscription"])
+    if subscription and subscription["status"] == "paused" and subscription["latest_invoice"] == invoice["id"]:
+        unpause(work, subscription, "active")
+
+
+def await_payment(work: Work, subscription: Record) -> None:
+    """``default_incomplete`` on an update: ``past_due`` until the payment intent of its invoice is confirmed."""
+    with updating(work, subscription):
+        subscription["status"] = "past_due"
+    schedule(work, subscription)
+
+
 def after_failure(work: Work, invoice: Record, *, by_hand: bool) -> None:
     """A failed try: ``past_due``, then another try or the end of dunning. First invoices stay incomplete."""
     subscription = work.find("subscription", invoice["_subscription"])

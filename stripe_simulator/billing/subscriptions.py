@@ -244,6 +244,10 @@ def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
     invoices.finalize(work, invoice)
     if invoice["status"] != "open" or invoice["collection_method"] != "charge_automatically":
         return
+    subscription = work.get("subscription", invoice["_subscription"])
+    if payment_behavior == "default_incomplete":
+        standing.await_payment(work, subscription)
+        return
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
         raise undoing(work, invoice, decline)

@@ -12,6 +12,7 @@ from stripe_simulator.billing import (
     entitlements,
     pausing,
     standing,
+    trials,
 )
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.billing.subscription_shape import new_subscription
@@ -72,13 +73,31 @@ _TRIAL_SETTINGS = Hash(
 )
 _PAYMENT_SETTINGS = Hash(
     fields={
+        "payment_method_options": Unsimulated(),
         "payment_method_types": Sequenced(of=Text()),
         "save_default_payment_method": Text(choices=("off", "on_subscription")),
     }
 )
 _SHARED: Fields = {
+    **dict.fromkeys(
+        (
+            "add_invoice_items",
+            "application_fee_percent",
+            "automatic_tax",
+            "backdate_start_date",
+            "billing_schedules",
+            "billing_thresholds",
+            "customer_account",
+            "default_source",
+            "invoice_settings",
+            "on_behalf_of",
+            "pending_invoice_item_interval",
+            "transfer_data",
+        ),
+        Unsimulated(),
+    ),
     **adjustments.SUBSCRIPTION,
-    "cancel_at": Integer(clearable=True),
+    "cancel_at": Integer(clearable=True, words=("max_period_end", "min_period_end")),
     "cancel_at_period_end": Flag(),
     "collection_method": Text(choices=("charge_automatically", "send_invoice")),
     "days_until_due": Integer(least=0),
@@ -121,8 +140,8 @@ def make(work: Work, values: dict[str, Any]) -> Record:
     clock_limits.check_subscription(work, customer)
     if not values.get("items"):
         raise missing_param("items")
-    if values.get("trial_from_plan"):
-        raise not_simulated("trial_from_plan at creation", "trial_from_plan")
+    if values.get("payment_behavior") == "pending_if_incomplete":
+        raise invalid("pending_if_incomplete can only be used when updating a subscription.", "payment_behavior")
     clock = customer["_clock"]
     now = work.now(clock)
     id = new_id("subscription")
@@ -132,7 +151,7 @@ def make(work: Work, values: dict[str, Any]) -> Record:
     _check_currency(customer, currency)
     if values.get("currency", currency) != currency:
         raise invalid("The currency must match that of the prices.", "currency")
-    trial_end = _trial_end(values, now)
+    trial_end = trials.end(work, items, values, now)
     body = new_subscription(customer, items, id, currency, now, trial_end)
     subscription = work.insert("subscription", body, id=id, clock=clock, trial_notice=False)
     _apply(work, subscription, values)
@@ -167,6 +186,7 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
             of=Hash(fields=_ITEM | {"id": Text(), "deleted": Flag(), "clear_usage": Unsimulated()}), most=20
         ),
         "proration_date": Integer(),
+        "trial_from_plan": Unsimulated(),
     },
 )
 def update(work: Work, values: dict[str, Any], id: str) -> Json:
@@ -300,19 +320,6 @@ def _check_currency(customer: Record, currency: str) -> None:
         )
 
 
-def _trial_end(values: dict[str, Any], now: int) -> int | None:
-    if "trial_period_days" in values and "trial_end" in values:
-        raise invalid("You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end")
-    if "trial_period_days" in values:
-        return now + int(values["trial_period_days"]) * standing.DAY
-    trial_end = values.get("trial_end")
-    if trial_end in (None, "now"):
-        return None
-    if trial_end <= now:
-        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
-    return int(trial_end)
-
-
 def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
     for name in ("collection_method", "days_until_due", "description"):
         if name in values:
@@ -350,8 +357,12 @@ def _own_method(work: Work, subscription: Record, id: str | None) -> str | None:
     return id
 
 
-def _cancel_at(work: Work, subscription: Record, at: int | None) -> None:
+def _cancel_at(work: Work, subscription: Record, at: int | str | None) -> None:
     now = work.now(subscription["_clock"])
+    if isinstance(at, str):  # all items have the same period, so that its earliest and latest end are one
+        if subscription["latest_invoice"] is None:
+            raise not_simulated(f"cancel_at={at} at creation; use cancel_at_period_end", "cancel_at")
+        at = standing.period_end(subscription)
     if at is not None and at <= now:
         raise invalid("Invalid timestamp: must be in the future.", "cancel_at")
     subscription["cancel_at"] = at

@@ -258,3 +258,57 @@ def test_dunning_can_leave_the_subscription_past_due() -> None:
         give_card(shop, customer)
         shop.client.v1.invoices.pay(late.id)
         assert shop.subscription(subscription.id).status == "active"
+
+
+def test_a_resumption_that_is_written_off_goes_on(shop: Shop) -> None:
+    _, _, subscription = paused_after_trial(shop)
+    shop.client.v1.subscriptions.resume(subscription)
+    shop.client.v1.invoices.mark_uncollectible(shop.invoices(subscription)[-1].id)
+    assert shop.subscription(subscription).status == "active"
+
+
+def test_an_upgrade_can_wait_for_its_confirmation(shop: Shop) -> None:
+    customer = shop.customer()
+    subscription = shop.subscribe(customer, shop.price(1_000))
+    upgrade: Any = {"items": [{"id": item_of(subscription).id, "price": shop.price(9_000, "year")}]}
+    upgrade |= {"payment_behavior": "default_incomplete", "expand": ["latest_invoice.confirmation_secret"]}
+    waiting = shop.client.v1.subscriptions.update(subscription.id, upgrade)
+    invoice: Any = waiting.latest_invoice
+    assert (shop.subscription(subscription.id).status, invoice.status) == ("past_due", "open")
+    intent = invoice.confirmation_secret.client_secret.split("_secret_")[0]
+    shop.client.v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+    assert shop.subscription(subscription.id).status == "active"
+
+
+def test_a_trial_can_come_from_the_price(shop: Shop) -> None:
+    clock = shop.clock(START)
+    product = shop.client.v1.products.create({"name": "Plan"}).id
+    recurring: Any = {"interval": "month", "trial_period_days": 7}
+    price = shop.client.v1.prices.create(
+        {"product": product, "currency": "usd", "unit_amount": 100, "recurring": recurring}
+    )
+    subscription = shop.subscribe(shop.customer(clock), price.id, trial_from_plan=True)
+    assert (subscription.status, subscription.trial_end) == ("trialing", START + 7 * DAY)
+    assert shop.subscribe(shop.customer(clock), price.id).status == "active"
+
+
+def test_the_end_of_the_period_can_be_named(shop: Shop) -> None:
+    clock = shop.clock(START)
+    subscription = shop.subscribe(shop.customer(clock), shop.price(3_000))
+    asked: Any = {"cancel_at": "min_period_end"}
+    assert shop.client.v1.subscriptions.update(subscription.id, asked).cancel_at == MAY
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"backdate_start_date": START},
+        {"billing_thresholds": {"amount_gte": 5}},
+        {"pending_invoice_item_interval": {"interval": "day"}},
+        {"transfer_data": {"destination": "acct_1"}},
+    ],
+)
+def test_what_is_not_simulated_is_said(shop: Shop, values: Any) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        shop.subscribe(shop.customer(), shop.price(100), **values)
+    assert refused.value.code == "simulator_not_implemented"
