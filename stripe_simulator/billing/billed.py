@@ -37,6 +37,16 @@ def unused(work: Work, subscription: Record, item: Json, at: int) -> int:
     return proration.credit(lines.item_amount(work, item) * kept, share)
 
 
+def credited_items(item: Json) -> Json | None:
+    """What a credit is for: the lines that billed the item, or the invoice item that is still to be billed."""
+    last = item.get("_billed") or {}
+    if "source" in last:
+        return {"invoice_item": None, "invoice_line_item_details": dict(last["source"]), "type": "invoice_line_items"}
+    if "item" in last:
+        return {"invoice_item": last["item"], "invoice_line_item_details": None, "type": "invoice_item"}
+    return None
+
+
 def full_price(work: Work, subscription: Record, item: Json) -> Whole:
     """What an item costs for a whole period, with its part of the subscription's running discounts."""
     gross = lines.item_amount(work, item)

@@ -98,6 +98,28 @@ def test_two_upgrades_in_one_period(shop: Shop) -> None:
     assert amounts(shop.invoices(subscription.id)[-1]) == [-667, 1_333, -667, 1_000, 3_000]
 
 
+def test_a_credit_names_what_it_gives_back(shop: Shop) -> None:
+    clock, subscription = start(shop, 1_000)
+    first = shop.invoices(subscription.id)[0]
+    for day, behavior in ((10, "always_invoice"), (15, "create_prorations"), (20, "create_prorations")):
+        shop.advance(clock, START + day * DAY)
+        change(shop, subscription.id, item={"price": shop.price(day * 100)}, proration_behavior=behavior)
+    shop.advance(clock, MAY)
+    _, second, renewal = shop.invoices(subscription.id)
+    named = [
+        line.parent.subscription_item_details.proration_details.credited_items  # type: ignore[union-attr]
+        for line in (second.lines.data[0], renewal.lines.data[0])
+    ]
+    assert [(one.invoice, one.invoice_line_items) for one in named if one] == [
+        (first.id, [first.lines.data[0].id]),
+        (second.id, [second.lines.data[1].id]),
+    ]
+    items = shop.client.v1.invoice_items.list({"customer": str(subscription.customer)}).data
+    credits = [item for item in reversed(items) if item.amount < 0]
+    kinds = [item.proration_details.credited_items.type for item in credits]  # type: ignore[union-attr]
+    assert kinds == ["invoice_line_items", "invoice_line_items", "invoice_item"]
+
+
 def test_fewer_seats(shop: Shop) -> None:
     # 5 → 2 of 1200 after 24 of 30 days: a fifth is left. -6000/5, 2400/5.
     clock = shop.clock(START)
