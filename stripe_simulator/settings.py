@@ -15,7 +15,8 @@ class Settings:
     platform_account: str = "acct_1SimulatorPlatfrm"
     synchronous_clocks: bool = True
     dunning_days: Sequence[int] = (3, 5, 7)  # days after the first failure on which it is tried again
-    dunning_end: Literal["canceled", "unpaid"] = "canceled"
+    dunning_end: Literal["canceled", "unpaid", "past_due"] = "canceled"
+    reminder_days: int = 3  # before a trial or a period ends, or an invoice sent by mail is due; 0 for no notices
     delivery_delays: Sequence[float] = (1, 2, 4, 8, 16, 32, 60, 120, 300, 600)  # seconds between tries
     delivery_timeout: float = 10.0  # seconds
 

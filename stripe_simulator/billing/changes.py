@@ -98,7 +98,8 @@ def bill(work: Work, subscription: Record, change: Change, values: dict[str, Any
             if not change.restarted and _terms(item) != _terms(old.get(id)):
                 _debit(work, subscription, item, change.at)
     if change.restarted:
-        drawn = [lines.period_line(work, subscription, item) for item in subscription["items"]["data"]]
+        free = subscription["status"] == "trialing"
+        drawn = [lines.period_line(work, subscription, item, free=free) for item in subscription["items"]["data"]]
         return subscriptions.draft_now(work, subscription, drawn)
     if change.prorates and change.differs and values.get("proration_behavior") == "always_invoice":
         return subscriptions.draft_now(work, subscription, [])
@@ -165,7 +166,8 @@ def _change_trial(work: Work, subscription: Record, wanted: int | str, now: int,
     if subscription["status"] != "trialing":
         if wanted == "now":
             return
-        raise not_simulated("a trial added to a subscription that is not trialing", "trial_end")
+        if subscription["status"] not in ("active", "past_due"):
+            raise not_simulated("a trial added to a subscription that is not active", "trial_end")
     if wanted == "now":
         subscription |= {"trial_end": now, "status": "active"}
         _restart(work, subscription, now, change)
@@ -173,7 +175,12 @@ def _change_trial(work: Work, subscription: Record, wanted: int | str, now: int,
     if int(wanted) <= now:
         raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
     subscription |= {"trial_end": int(wanted), "billing_cycle_anchor": int(wanted), "_trial_notice": False}
-    start = subscription["items"]["data"][0]["current_period_start"]
+    if subscription["status"] == "trialing":
+        start = subscription["items"]["data"][0]["current_period_start"]
+    else:  # what was paid for the time from now on is credited
+        start = change.at = now
+        change.restarted = True
+        subscription |= {"status": "trialing", "trial_start": now}
     subscriptions.set_period(subscription, start, int(wanted))
 
 
@@ -205,6 +212,14 @@ def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     pending = _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Remaining time on")
     gross = proration.debit(Fraction(whole.gross), share)
     item["_billed"] = {"gross": gross, "net": amount, **period, "item": pending["id"]}
+
+
+def bill_usage_of_leaving(work: Work, subscription: Record, sent: list[dict[str, Any]]) -> None:
+    """Usage of the metered items that a change of items is about to take away, at the end of their period."""
+    leaving = {values["id"] for values in sent if values.get("id") and (values.get("deleted") or values.get("price"))}
+    for item in subscription["items"]["data"]:
+        if item["id"] in leaving and metering.is_metered(work.get("price", item["price"])):
+            _bill_usage(work, subscription, item, item["current_period_end"])
 
 
 def _bill_usage(work: Work, subscription: Record, item: Json, at: int) -> None:

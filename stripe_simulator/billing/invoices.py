@@ -1,7 +1,17 @@
 """An invoice's life: draft, open, paid, void; and what its payment or failure means for the subscription."""
 
 from stripe_simulator import cards
-from stripe_simulator.billing import balance, discounts, invoice_items, lines, metering, payments, standing, totals
+from stripe_simulator.billing import (
+    balance,
+    discounts,
+    invoice_items,
+    lines,
+    metering,
+    payments,
+    reminders,
+    standing,
+    totals,
+)
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
@@ -16,8 +26,18 @@ def create(work: Work, subscription: Record, reason: str, drawn: list[Json], per
     """A draft with these lines and the subscription's pending items; ``announce`` says that it was made."""
     customer = work.get("customer", subscription["customer"])
     taken = invoice_items.waiting(work, subscription)
-    body = _body(work, subscription, customer, reason, period)
+    body = subscription_body(work, subscription, customer, reason, period)
     body["discounts"] = discounts.of_subscription(work, subscription, customer)
+    invoice = draft(work, customer, body, taken, drawn, subscription["id"])
+    with work.edit(subscription):
+        subscription["latest_invoice"] = invoice["id"]
+        lines.remember_billed(subscription, invoice)
+    return invoice
+
+
+def subscription_body(work: Work, subscription: Record, customer: Record, reason: str, period: tuple[int, int]) -> Json:
+    """What an invoice of a subscription says before it has lines."""
+    body = _body(work, subscription, customer, reason, period)
     body["default_tax_rates"] = list(subscription["default_tax_rates"])
     body["parent"] = {
         "quote_details": None,
@@ -27,11 +47,7 @@ def create(work: Work, subscription: Record, reason: str, drawn: list[Json], per
         },
         "type": "subscription_details",
     }
-    invoice = draft(work, customer, body, taken, drawn, subscription["id"])
-    with work.edit(subscription):
-        subscription["latest_invoice"] = invoice["id"]
-        lines.remember_billed(subscription, invoice)
-    return invoice
+    return body
 
 
 def create_by_hand(work: Work, customer: Record, terms: Json, taken: list[Record]) -> Record:
@@ -70,6 +86,8 @@ def leave_draft(work: Work, invoice: Record) -> None:
     finalizes_at = work.now(invoice["_clock"]) + DRAFT_SECONDS
     with work.edit(invoice):
         invoice |= {"automatically_finalizes_at": finalizes_at, "_due": finalizes_at}
+        if invoice["collection_method"] == "charge_automatically":
+            invoice["next_payment_attempt"] = finalizes_at
 
 
 def finalize(work: Work, invoice: Record) -> None:
@@ -100,6 +118,7 @@ def finalize(work: Work, invoice: Record) -> None:
         invoice["status_transitions"]["finalized_at"] = now
     if due > 0:
         payments.open_payment(work, invoice)
+        reminders.schedule(work, invoice)
     emit(work, "invoice.finalized", invoice)
     if due == 0:
         mark_paid(work, invoice)
@@ -198,6 +217,7 @@ def mark_uncollectible(work: Work, invoice: Record) -> None:
         invoice |= {"status": "uncollectible", "auto_advance": False, "next_payment_attempt": None, "_due": None}
         invoice["status_transitions"]["marked_uncollectible_at"] = work.now(invoice["_clock"])
     emit(work, "invoice.marked_uncollectible", invoice)
+    standing.after_write_off(work, invoice)
 
 
 def decline_error(work: Work, invoice: Record, decline: str) -> StripeError:

@@ -88,6 +88,11 @@ def recount(work: Work, invoice: Record) -> bool:
     return changed
 
 
+def counts(invoice: Record) -> bool:
+    """Whether an invoice bills usage, which may still be reported while it is a draft."""
+    return any("_usage" in line for line in invoice["lines"]["data"])
+
+
 def cycle_lines(work: Work, subscription: Record, previous: tuple[int, int]) -> list[Json]:
     """Lines of a renewal: the coming period of licensed items, the period gone by of metered ones."""
     drawn = []
@@ -97,6 +102,11 @@ def cycle_lines(work: Work, subscription: Record, previous: tuple[int, int]) -> 
         else:
             drawn.append(lines.period_line(work, subscription, item))
     return drawn
+
+
+def coming_lines(work: Work, subscription: Record) -> list[Json]:
+    """Lines of the current period, of which metered items have used nothing yet."""
+    return [lines.period_line(work, subscription, item) for item in subscription["items"]["data"]]
 
 
 def final_lines(work: Work, subscription: Record, now: int) -> list[Json]:

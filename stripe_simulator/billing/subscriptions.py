@@ -3,7 +3,19 @@
 from typing import Any
 
 from stripe_simulator import cards
-from stripe_simulator.billing import entitlements, invoice_items, invoices, lines, metering, payments, standing
+from stripe_simulator.billing import (
+    anchors,
+    entitlements,
+    invoice_items,
+    invoices,
+    lines,
+    metering,
+    pausing,
+    payments,
+    reminders,
+    setups,
+    standing,
+)
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
@@ -64,6 +76,8 @@ def start(work: Work, subscription: Record, payment_behavior: str) -> None:
             subscription["status"] = "incomplete"
         else:
             subscription["status"] = "active"
+    if automatic and invoice["amount_due"] <= 0 and payment_behavior == "default_incomplete":
+        _ask_for_method(work, subscription)
     emit(work, "customer.subscription.created", subscription)
     invoices.announce(work, invoice)
     invoices.finalize(work, invoice)
@@ -73,12 +87,40 @@ def start(work: Work, subscription: Record, payment_behavior: str) -> None:
         _pay_first(work, invoice, payment_behavior)
 
 
+def start_as_draft(work: Work, subscription: Record) -> None:
+    """The same for a subscription that a schedule makes: it runs while its first invoice is a draft."""
+    invoice = first_draft(work, subscription)
+    with work.edit(subscription):
+        subscription["status"] = "trialing" if subscription["trial_end"] else "active"
+    emit(work, "customer.subscription.created", subscription)
+    invoices.announce(work, invoice)
+    if invoice["total"] > 0:
+        invoices.leave_draft(work, invoice)
+    else:
+        invoices.finalize(work, invoice)
+    standing.schedule(work, subscription)
+    entitlements.refresh(work, subscription["customer"])
+
+
+def _ask_for_method(work: Work, subscription: Record) -> None:
+    """Nothing is due yet: a setup intent prepares what will be charged later (``pending_setup_intent``)."""
+    if _can_charge(work, subscription):
+        return
+    customer = work.get("customer", subscription["customer"])
+    setup = setups.create(work, customer, _subscription=subscription["id"])
+    with work.edit(subscription):
+        subscription["pending_setup_intent"] = setup["id"]
+
+
 def first_draft(work: Work, subscription: Record) -> Record:
     """Begin the first period and draft its invoice."""
     now, trial_end = work.now(subscription["_clock"]), subscription["trial_end"]
     anchor = subscription["billing_cycle_anchor"]
     with work.edit(subscription):
-        set_period(subscription, now, trial_end or boundary(anchor, *recurring_of(work, subscription), 1))
+        ends = anchor if anchor > now else boundary(anchor, *recurring_of(work, subscription), 1)
+        set_period(subscription, now, trial_end or ends)
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = standing.period_end(subscription)
     return _invoice(work, subscription, "subscription_create", (now, now), free=trial_end is not None)
 
 
@@ -103,6 +145,7 @@ def undoing(work: Work, invoice: Record, decline: str) -> StripeError:
 
 def _invoice(work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False) -> Record:
     drawn = [lines.period_line(work, subscription, item, free=free) for item in subscription["items"]["data"]]
+    anchors.shorten(work, subscription, drawn, recurring_of(work, subscription))
     return invoices.create(work, subscription, reason, drawn, period)
 
 
@@ -111,10 +154,12 @@ def renew(work: Work, subscription: Record) -> None:
     with updating(work, subscription):
         invoice = draft_next(work, subscription)
     invoices.announce(work, invoice)
-    if subscription["status"] == "unpaid":
+    if subscription["pause_collection"] is not None:
+        pausing.hold(work, subscription, invoice)
+    elif subscription["status"] == "unpaid":
         with work.edit(invoice):
             invoice["auto_advance"] = False
-    elif invoice["total"] <= 0:
+    elif invoice["total"] <= 0 and not metering.counts(invoice):
         invoices.finalize(work, invoice)
     else:
         invoices.leave_draft(work, invoice)
@@ -140,14 +185,16 @@ def process(work: Work, subscription: Record) -> None:
     now = work.now(subscription["_clock"])
     if subscription["status"] == "incomplete":
         _expire(work, subscription)
+    elif (standing.collection_resumes(subscription) or now + 1) <= now:
+        with updating(work, subscription):
+            subscription["pause_collection"] = None
+        standing.schedule(work, subscription)
     elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
         end_with_invoice(work, subscription)
     elif standing.period_end(subscription) <= now:
         _end_trial_or_renew(work, subscription)
     else:
-        with work.edit(subscription):
-            subscription["_trial_notice"] = True
-        emit(work, "customer.subscription.trial_will_end", subscription)
+        reminders.notice(work, subscription)
         standing.schedule(work, subscription)
 
 
@@ -155,6 +202,9 @@ def _end_trial_or_renew(work: Work, subscription: Record) -> None:
     behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     if subscription["status"] == "trialing" and behavior == "cancel" and not _can_charge(work, subscription):
         standing.end(work, subscription, None)
+        return
+    if subscription["status"] == "trialing" and behavior == "pause" and not _can_charge(work, subscription):
+        pausing.pause(work, subscription)
         return
     renew(work, subscription)
 
@@ -193,6 +243,10 @@ def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
     invoices.announce(work, invoice)
     invoices.finalize(work, invoice)
     if invoice["status"] != "open" or invoice["collection_method"] != "charge_automatically":
+        return
+    subscription = work.get("subscription", invoice["_subscription"])
+    if payment_behavior == "default_incomplete":
+        standing.await_payment(work, subscription)
         return
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":

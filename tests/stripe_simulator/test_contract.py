@@ -17,12 +17,17 @@ import stripe
 
 from tests.stripe_simulator import contract_money
 from tests.stripe_simulator.conftest import Shop, item_of, moment
+from tests.stripe_simulator.flow_objects import flow_objects
 
 PACKAGE = Path(stripe.__file__).parent
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "stripe-fixtures3.json"
 MODULES = {
     "account": "_account",
     "account_link": "_account_link",
+    "billing.meter": "billing/_meter",
+    "billing.meter_event": "billing/_meter_event",
+    "billing.meter_event_adjustment": "billing/_meter_event_adjustment",
+    "billing.meter_event_summary": "billing/_meter_event_summary",
     "charge": "_charge",
     "coupon": "_coupon",
     "credit_note": "_credit_note",
@@ -30,6 +35,7 @@ MODULES = {
     "customer": "_customer",
     "customer_balance_transaction": "_customer_balance_transaction",
     "discount": "_discount",
+    "dispute": "_dispute",
     "entitlements.active_entitlement": "entitlements/_active_entitlement",
     "entitlements.active_entitlement_summary": "entitlements/_active_entitlement_summary",
     "entitlements.feature": "entitlements/_feature",
@@ -46,8 +52,10 @@ MODULES = {
     "product_feature": "_product_feature",
     "promotion_code": "_promotion_code",
     "refund": "_refund",
+    "setup_intent": "_setup_intent",
     "subscription": "_subscription",
     "subscription_item": "_subscription_item",
+    "subscription_schedule": "_subscription_schedule",
     "tax_rate": "_tax_rate",
     "test_helpers.test_clock": "test_helpers/_test_clock",
     "webhook_endpoint": "_webhook_endpoint",
@@ -247,6 +255,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         assert answer.status_code == 200, answer.text
         body = answer.json()
         bodies += body["data"] if body["object"] == "list" else [body]
+    bodies += flow_objects(shop)
     return bodies + [event["data"]["object"] for event in bodies if event["object"] == "event"]
 
 
