@@ -205,7 +205,7 @@ def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:
 def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     if metering.is_metered(work.get("price", item["price"])):
         return
-    share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
+    share = billed.remaining(work, subscription, item, at)
     whole = billed.full_price(work, subscription, item)
     amount = proration.debit(Fraction(whole.net), share)
     period = {"start": at, "end": item["current_period_end"]}

@@ -100,10 +100,10 @@ def remember_billed(subscription: Record, invoice: Record) -> None:
         if details is None or item is None or "_usage" in line:
             continue
         source = {"invoice": invoice["id"], "invoice_line_items": [line["id"]]}
-        if not details["proration"] and "_invoice_item" not in line:
+        if "_invoice_item" not in line:
             net = line["amount"] - sum(entry["amount"] for entry in line["discount_amounts"])
             item["_billed"] = {"gross": line["amount"], "net": net, **line["period"], "source": source}
-        elif "_invoice_item" in line and item.get("_billed", {}).get("item") == line["_invoice_item"]:
+        elif item.get("_billed", {}).get("item") == line["_invoice_item"]:
             item["_billed"]["source"] = source
 
 

@@ -120,6 +120,19 @@ def test_a_credit_names_what_it_gives_back(shop: Shop) -> None:
     assert kinds == ["invoice_line_items", "invoice_line_items", "invoice_item"]
 
 
+@pytest.mark.parametrize("mode", ["flexible", "classic"])
+def test_a_first_period_that_an_anchor_shortens(shop: Shop, mode: Any) -> None:
+    # 21 April to 1 May are 10 of April's 30 days: 3000 / 3 = 1000. On the 26th half of that is left: -500
+    # (the same as 3000 * 5/30), and 6000 * 5/30 = 1000.
+    clock = shop.clock(START + 20 * DAY)
+    anchored: dict[str, Any] = {"billing_cycle_anchor": START + 30 * DAY, "billing_mode": {"type": mode}}
+    subscription = shop.subscribe(shop.customer(clock), shop.price(3_000), **anchored)
+    shop.advance(clock, START + 25 * DAY)
+    change(shop, subscription.id, item={"price": shop.price(6_000)})
+    shop.advance(clock, MAY)
+    assert [amounts(invoice) for invoice in shop.invoices(subscription.id)] == [[1_000], [-500, 1_000, 6_000]]
+
+
 def test_fewer_seats(shop: Shop) -> None:
     # 5 → 2 of 1200 after 24 of 30 days: a fifth is left. -6000/5, 2400/5.
     clock = shop.clock(START)
