@@ -11,6 +11,8 @@ from stripe_simulator.rendering import Json, render
 from stripe_simulator.settings import API_VERSION
 from stripe_simulator.work import Work
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+
 
 def emit(work: Work, type: str, record: Record, previous: Json | None = None) -> None:
     """Record that something happened to an object, at the time of the clock that it lives by."""
@@ -31,7 +33,7 @@ def emit_snapshot(work: Work, type: str, snapshot: Json, *, clock: str | None, p
     }
     if work.account != work.platform:
         body["account"] = work.account
-    event = work.insert("event", body, data=json.dumps(data, separators=(",", ":")), made=work.wall())
+    event = work.insert("event", body, data=_ENCODER.encode(data), made=work.wall())
     _queue(work, event)
 
 

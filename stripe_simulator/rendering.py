@@ -27,21 +27,20 @@ def list_object(url: str, data: list[Json], has_more: bool = False) -> Json:
 
 def public(value: Any) -> Any:
     """A copy without private fields, at any depth; names in metadata are the merchant's own."""
-    kind = type(value)
-    if kind is dict:
-        return {
-            key: child if type(child) not in _NESTING else _copied(key, child)
-            for key, child in value.items()
-            if key[:1] != "_"
-        }
-    return [public(child) for child in value] if kind is list else value
+    if type(value) is list:
+        return [public(child) if type(child) in _NESTING else child for child in value]
+    if type(value) is not dict:
+        return value
+    shown = {}
+    for key, child in value.items():  # a loop: every event is drawn by it
+        if key[:1] != "_":
+            if type(child) in _NESTING:
+                child = type(child)(child) if not child or key == "metadata" else public(child)
+            shown[key] = child
+    return shown
 
 
-_NESTING = (dict, list)
-
-
-def _copied(key: str, child: Any) -> Any:
-    return dict(child) if key == "metadata" and type(child) is dict else public(child)
+_NESTING = frozenset((dict, list))
 
 
 def render_item(work: Work, item: Record) -> Json:

@@ -59,11 +59,12 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
 
 def clone(value: Any) -> Any:
     """A deep copy of JSON."""
-    if isinstance(value, dict):
-        return {key: clone(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [clone(child) for child in value]
-    return value
+    if type(value) is dict:
+        return {key: clone(child) if type(child) in _NESTING else child for key, child in value.items()}
+    return [clone(child) for child in value] if type(value) is list else value
+
+
+_NESTING = frozenset((dict, list))
 
 
 class Store:
