@@ -6,6 +6,7 @@ from typing import Any
 
 from stripe_simulator.database import Record
 from stripe_simulator.money import json_number
+from stripe_simulator.validity import code_is_active, coupon_is_valid
 from stripe_simulator.work import Work
 
 Json = dict[str, Any]
@@ -103,9 +104,13 @@ def _customer(work: Work, record: Record, shown: Json) -> Json:
 
 
 def _coupon(work: Work, record: Record, shown: Json) -> Json:
-    used_up = record["max_redemptions"] is not None and record["times_redeemed"] >= record["max_redemptions"]
-    late = record["redeem_by"] is not None and work.now() > record["redeem_by"]
-    return shown | {"percent_off": json_number(record["percent_off"]), "valid": not used_up and not late}
+    valid = coupon_is_valid(record, work.now())
+    return shown | {"percent_off": json_number(record["percent_off"]), "valid": valid}
+
+
+def _promotion_code(work: Work, record: Record, shown: Json) -> Json:
+    coupon = work.find("coupon", record["promotion"]["coupon"])
+    return shown | {"active": code_is_active(record, coupon, work.now())}
 
 
 def _tax_rate(work: Work, record: Record, shown: Json) -> Json:
@@ -153,4 +158,5 @@ _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
     "subscription": _subscription,
     "invoice": _invoice,
     "product_feature": _product_feature,
+    "promotion_code": _promotion_code,
 }

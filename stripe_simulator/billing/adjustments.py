@@ -2,15 +2,35 @@
 
 from typing import Any
 
-from stripe_simulator.billing import discounts, lines, taxes
+from stripe_simulator.billing import discounts, invoice_items, lines, taxes
 from stripe_simulator.database import Record
 from stripe_simulator.money import rounded
-from stripe_simulator.params import Fields, Text
+from stripe_simulator.params import Fields, Flag, Hash, Integer, Metadata, Number, Sequenced, Text
 from stripe_simulator.rendering import Json
 from stripe_simulator.work import Work
 
-SUBSCRIPTION: Fields = {"default_tax_rates": taxes.TAX_RATES, "discounts": discounts.DISCOUNTS}
 CUSTOMER: Fields = {"coupon": Text(), "promotion_code": Text()}
+_EXTRA_PRICE: Fields = {
+    "currency": Text(required=True),
+    "product": Text(required=True),
+    "tax_behavior": Text(),
+    "unit_amount": Integer(),
+    "unit_amount_decimal": Number(),
+}
+_EXTRA: Fields = {
+    "discountable": Flag(),
+    "discounts": discounts.DISCOUNTS,
+    "metadata": Metadata(),
+    "price": Text(),
+    "price_data": Hash(fields=_EXTRA_PRICE),
+    "quantity": Integer(least=0),
+    "tax_rates": taxes.TAX_RATES,
+}
+SUBSCRIPTION: Fields = {
+    "add_invoice_items": Sequenced(of=Hash(fields=_EXTRA), most=20),
+    "default_tax_rates": taxes.TAX_RATES,
+    "discounts": discounts.DISCOUNTS,
+}
 ITEM: Fields = {"discounts": discounts.DISCOUNTS, "tax_rates": taxes.TAX_RATES}
 
 
@@ -49,9 +69,25 @@ def of_customer(work: Work, customer: Record, values: dict[str, Any]) -> None:
         customer["discount"] = discounts.switch(work, customer, chosen, before)["id"]
 
 
+def add_extras(work: Work, subscription: Record, values: dict[str, Any]) -> None:
+    """One-off items (``add_invoice_items``) for the subscription's next invoice."""
+    customer = work.get("customer", subscription["customer"])
+    for index, sent in enumerate(values.get("add_invoice_items", [])):
+        name = f"add_invoice_items[{index}]"
+        item = invoice_items.add(work, customer, {**sent, "subscription": subscription["id"]}, name)
+        with work.edit(item):
+            item["tax_rates"] = taxes.check_rates(work, sent.get("tax_rates", []), f"{name}[tax_rates]")
+            terms: dict[str, Any] = {"currency": item["currency"], "amount": item["amount"], "invoice_item": item["id"]}
+            item["discounts"] = discounts.redeem(
+                work, customer, sent.get("discounts", []), param=f"{name}[discounts]", **terms
+            )
+        invoice_items.announce(work, item)
+
+
 def of_new(work: Work, subscription: Record, values: dict[str, Any]) -> None:
     """What a new subscription and its items were made with."""
     of_subscription(work, subscription, values)
+    add_extras(work, subscription, values)
     for index, (item, sent) in enumerate(zip(subscription["items"]["data"], values["items"], strict=True)):
         of_item(work, subscription, item, sent, f"items[{index}]")
 

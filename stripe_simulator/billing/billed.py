@@ -12,6 +12,7 @@ from stripe_simulator import proration
 from stripe_simulator.billing import discounts, lines
 from stripe_simulator.database import Record
 from stripe_simulator.money import rounded
+from stripe_simulator.periods import whole_period
 from stripe_simulator.rendering import Json
 from stripe_simulator.work import Work
 
@@ -28,13 +29,30 @@ def unused(work: Work, subscription: Record, item: Json, at: int) -> int:
     """The credit (at most 0 for what was owed) for an item's time after ``at``, in minor units."""
     last = item.get("_billed")
     if last is None:
-        share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
-        return proration.credit(lines.item_amount(work, item), share)
+        return proration.credit(lines.item_amount(work, item), remaining(work, subscription, item, at))
     if subscription["billing_mode"]["type"] == "flexible" or last["gross"] == 0:
         return proration.credit(Fraction(last["net"]), proration.unused_share(last["start"], last["end"], at))
     kept = Fraction(last["net"], last["gross"])
-    share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
-    return proration.credit(lines.item_amount(work, item) * kept, share)
+    return proration.credit(lines.item_amount(work, item) * kept, remaining(work, subscription, item, at))
+
+
+def remaining(work: Work, subscription: Record, item: Json, at: int) -> Fraction:
+    """The share of a whole period, the one that a price is for, that lies between ``at`` and the item's period end."""
+    recurring = work.get("price", item["price"])["recurring"]
+    interval = recurring["interval"], recurring["interval_count"]
+    start, end = item["current_period_start"], item["current_period_end"]
+    whole = whole_period(subscription["billing_cycle_anchor"], *interval, start, end)
+    return proration.unused_share(min(whole, start), end, max(at, start))
+
+
+def credited_items(item: Json) -> Json | None:
+    """What a credit is for: the lines that billed the item, or the invoice item that is still to be billed."""
+    last = item.get("_billed") or {}
+    if "source" in last:
+        return {"invoice_item": None, "invoice_line_item_details": dict(last["source"]), "type": "invoice_line_items"}
+    if "item" in last:
+        return {"invoice_item": last["item"], "invoice_line_item_details": None, "type": "invoice_item"}
+    return None
 
 
 def full_price(work: Work, subscription: Record, item: Json) -> Whole:

@@ -198,18 +198,20 @@ def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:
         _bill_usage(work, subscription, item, at)
         return
     amount = billed.unused(work, subscription, item, at)
-    _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Unused time on")
+    credited = billed.credited_items(item)
+    _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Unused time on", credited=credited)
 
 
 def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     if metering.is_metered(work.get("price", item["price"])):
         return
-    share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
+    share = billed.remaining(work, subscription, item, at)
     whole = billed.full_price(work, subscription, item)
     amount = proration.debit(Fraction(whole.net), share)
     period = {"start": at, "end": item["current_period_end"]}
-    item["_billed"] = {"gross": proration.debit(Fraction(whole.gross), share), "net": amount, **period}
-    _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Remaining time on")
+    pending = _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Remaining time on")
+    gross = proration.debit(Fraction(whole.gross), share)
+    item["_billed"] = {"gross": gross, "net": amount, **period, "item": pending["id"]}
 
 
 def bill_usage_of_leaving(work: Work, subscription: Record, sent: list[dict[str, Any]]) -> None:
@@ -241,7 +243,8 @@ def _pend(
     at: int,
     words: str,
     prorated: bool = True,
-) -> None:
+    credited: Json | None = None,
+) -> Record:
     name = work.get("product", price["product"])["name"]
     times = f"{item['quantity']} × " if item["quantity"] != 1 else ""
     body: Record = {
@@ -267,7 +270,7 @@ def _pend(
             "unit_amount_decimal": price["unit_amount_decimal"],
         },
         "proration": prorated,
-        "proration_details": {"credited_items": None, "discount_amounts": []} if prorated else None,
+        "proration_details": {"credited_items": credited, "discount_amounts": []} if prorated else None,
         "quantity": item["quantity"],
         "quantity_decimal": str(item["quantity"]),
         "tax_rates": list(item["tax_rates"]),
@@ -275,3 +278,4 @@ def _pend(
     }
     pending = work.insert("invoiceitem", body, clock=subscription["_clock"], subscription=subscription["id"])
     emit(work, "invoiceitem.created", pending)
+    return pending

@@ -167,6 +167,8 @@ def end(work: Work, discount: Record) -> None:
 def expire(work: Work, discount: Record) -> None:
     """The end of a repeating discount has come: whoever carries it is updated."""
     holder = work.find("subscription", discount["subscription"])
+    if holder is not None and holder["ended_at"] is not None:
+        return
     with nullcontext() if holder is None else updating(work, holder):
         end(work, discount)
 

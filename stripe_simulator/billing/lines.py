@@ -76,7 +76,7 @@ def pending_line(pending: Record) -> Json:
             "subscription_item_details": {
                 "invoice_item": pending["id"],
                 "proration": pending["proration"],
-                "proration_details": {"credited_items": None},
+                "proration_details": {"credited_items": _credited(pending)},
                 "subscription": details["subscription"],
                 "subscription_item": details["subscription_item"],
             },
@@ -85,15 +85,26 @@ def pending_line(pending: Record) -> Json:
     return line
 
 
+def _credited(pending: Record) -> Json | None:
+    """The lines that a credit gives a share of back."""
+    found = ((pending["proration_details"] or {}).get("credited_items") or {}).get("invoice_line_item_details")
+    return None if found is None else dict(found)
+
+
 def remember_billed(subscription: Record, invoice: Record) -> None:
     """Keep on each item what this invoice bills for its period: a later credit gives back a share of that."""
     items = {item["id"]: item for item in subscription["items"]["data"]}
     for line in invoice["lines"]["data"]:
         details = (line["parent"] or {}).get("subscription_item_details")
-        item = items.get(details["subscription_item"]) if details and not details["proration"] else None
-        if item is not None:
+        item = items.get(details["subscription_item"]) if details else None
+        if details is None or item is None or "_usage" in line:
+            continue
+        source = {"invoice": invoice["id"], "invoice_line_items": [line["id"]]}
+        if "_invoice_item" not in line:
             net = line["amount"] - sum(entry["amount"] for entry in line["discount_amounts"])
-            item["_billed"] = {"gross": line["amount"], "net": net, **line["period"]}
+            item["_billed"] = {"gross": line["amount"], "net": net, **line["period"], "source": source}
+        elif item.get("_billed", {}).get("item") == line["_invoice_item"]:
+            item["_billed"]["source"] = source
 
 
 def base_line(price: Record | None, quantity: int, amount: int, description: str | None) -> Json:

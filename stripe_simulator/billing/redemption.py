@@ -5,6 +5,7 @@ from typing import Any
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.rendering import Json
+from stripe_simulator.validity import code_is_active, coupon_is_valid
 from stripe_simulator.work import Work
 
 
@@ -31,20 +32,6 @@ def count(work: Work, coupon: Record, code: Record | None) -> None:
                 record["times_redeemed"] += 1
 
 
-def coupon_is_valid(coupon: Record, now: int) -> bool:
-    """Whether a coupon can be redeemed now (Unix seconds)."""
-    return not _used_up(coupon) and (coupon["redeem_by"] is None or now <= coupon["redeem_by"])
-
-
-def code_is_active(code: Record, coupon: Record | None, now: int) -> bool:
-    """Whether a promotion code can be used now: switched on, not expired, not used up, its coupon valid."""
-    if not code["active"] or _used_up(code):
-        return False
-    if code["expires_at"] is not None and now > code["expires_at"]:
-        return False
-    return coupon is not None and coupon_is_valid(coupon, now)
-
-
 def amount_in(terms: Json, options: Json, currency: str) -> int | None:
     """The fixed amount off in a currency, or None where there is none."""
     if terms["currency"] == currency:
@@ -55,10 +42,6 @@ def amount_in(terms: Json, options: Json, currency: str) -> int | None:
 
 def _in(param: str, name: str) -> str:
     return f"{param}[{name}]" if param else name
-
-
-def _used_up(record: Record) -> bool:
-    return record["max_redemptions"] is not None and record["times_redeemed"] >= record["max_redemptions"]
 
 
 def _check_coupon(coupon: Record, param: str, now: int, currency: str) -> None:

@@ -1,7 +1,7 @@
 """The page of a Checkout session: what is bought, a card, pay or go back."""
 
 from stripe_simulator import cards as test_cards
-from stripe_simulator.billing import redemption
+from stripe_simulator import validity
 from stripe_simulator.checkout import lines, paying, sessions
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError
@@ -81,7 +81,7 @@ def _reduce(visit: Visit, account: str, id: str) -> Answer | str:
 def _known(work: Work, code: str, session: Record) -> Record:
     for record in work.related("promotion_code", "code", code.lower()):
         coupon = work.find("coupon", record["promotion"]["coupon"])
-        if redemption.code_is_active(record, coupon, work.now(session["_clock"])):
+        if validity.code_is_active(record, coupon, work.now(session["_clock"])):
             return record
     raise StripeError("This code is invalid.")
 

@@ -88,7 +88,7 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
     item = work.get("invoiceitem", id)
     draft = drafts.holding(work, item)
     with work.edit(item):
-        _change(work, item, values)
+        change(work, item, values)
         apply(work, item, values)
     if draft is not None:
         drafts.refresh(work, draft, item)
@@ -149,7 +149,8 @@ def apply(work: Work, item: Record, values: dict[str, Any]) -> None:
         item["discounts"] = discounts.redeem(work, customer, values["discounts"], **terms)
 
 
-def _change(work: Work, item: Record, values: dict[str, Any]) -> None:
+def change(work: Work, item: Record, values: dict[str, Any]) -> None:
+    """Set what was sent, but for discounts and tax rates (within an ``edit`` block)."""
     for name in ("description", "discountable", "period"):
         if name in values:
             item[name] = values[name]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from stripe_simulator.billing import redemption
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid, missing_param
@@ -22,6 +21,7 @@ from stripe_simulator.params import (
     merged_metadata,
 )
 from stripe_simulator.rendering import Json, render
+from stripe_simulator.validity import code_is_active
 from stripe_simulator.work import Work
 
 _OPTIONS = Named(of=Hash(fields={"minimum_amount": Integer(least=1)}))
@@ -93,7 +93,7 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
     code = work.get("promotion_code", id)
     if values.get("active") and not code["active"]:
         coupon = work.find("coupon", code["promotion"]["coupon"])
-        if not redemption.code_is_active(code | {"active": True}, coupon, work.now()):
+        if not code_is_active(code | {"active": True}, coupon, work.now()):
             raise invalid("This promotion code has expired or is used up and cannot be activated.", "active")
         _require_free(work, code["code"])
     with updating(work, code):
@@ -120,7 +120,7 @@ def list_codes(work: Work, values: dict[str, Any]) -> Json:
     chosen = [
         code
         for code in found
-        if values.get("active") in (None, code["active"])
+        if values.get("active") in (None, _is_active(work, code))
         and values.get("coupon") in (None, code["promotion"]["coupon"])
         and values.get("customer") in (None, code["customer"])
         and within(values.get("created"), code["created"])
@@ -128,8 +128,12 @@ def list_codes(work: Work, values: dict[str, Any]) -> Json:
     return page(work, chosen, values, "/v1/promotion_codes")
 
 
+def _is_active(work: Work, code: Record) -> bool:
+    return code_is_active(code, work.find("coupon", code["promotion"]["coupon"]), work.now())
+
+
 def _require_free(work: Work, text: str) -> None:
-    if any(code["active"] for code in work.related("promotion_code", "code", text.lower())):
+    if any(_is_active(work, code) for code in work.related("promotion_code", "code", text.lower())):
         raise invalid(f"An active promotion code with `code: {text}` already exists.", "code")
 
 

@@ -220,6 +220,7 @@ def carry_out(work: Work, subscription: Record, values: dict[str, Any]) -> tuple
     with updating(work, subscription):
         _apply(work, subscription, values)
         adjustments.of_subscription(work, subscription, values)
+        adjustments.add_extras(work, subscription, values)
         if "cancel_at_period_end" in values:
             _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
         change = changes.apply(work, subscription, values)

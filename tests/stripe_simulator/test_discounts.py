@@ -274,6 +274,8 @@ def test_promotion_codes_restrict_who_may_redeem(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="not active"):
         shop.subscribe(customer, price, discounts=[{"promotion_code": personal.id}])
     assert shop.client.v1.coupons.retrieve(tenth).times_redeemed == 3
+    assert not shop.client.v1.promotion_codes.retrieve(personal.id).active  # used up
+    assert [one.id for one in shop.client.v1.promotion_codes.list({"active": True})] == [big.id, first.id]
 
 
 def test_promotion_codes_are_found_by_code_and_switched_off(shop: Shop) -> None:

@@ -79,6 +79,37 @@ def test_items_are_put_on_a_draft_changed_and_taken_off(shop: Shop) -> None:
         item(shop, customer, 5, invoice=empty.id)
 
 
+def test_lines_are_added_changed_and_removed_together(shop: Shop) -> None:
+    client, customer = shop.client.v1, shop.customer()
+    waiting = item(shop, customer, 300)
+    made = client.invoices.create({"customer": customer})
+    lines: Any = [{"amount": 500, "description": "New"}, {"invoice_item": waiting.id}]
+    assert client.invoices.add_lines(made.id, {"lines": lines, "invoice_metadata": {"a": "b"}}).total == 800
+    first, second = client.invoices.retrieve(made.id).lines.data
+    line = client.invoices.line_items.update(made.id, first.id, {"amount": 501})
+    assert (line.id, line.amount) == (first.id, 501)
+    changed: Any = {"lines": [{"id": first.id, "amount": 600}, {"id": second.id, "description": "Old"}]}
+    assert client.invoices.update_lines(made.id, changed).total == 900
+    removed: Any = [{"id": first.id, "behavior": "delete"}, {"id": second.id, "behavior": "unassign"}]
+    assert client.invoices.remove_lines(made.id, {"lines": removed}).total == 0
+    assert [one.id for one in client.invoice_items.list({"pending": True})] == [waiting.id]
+    with pytest.raises(stripe.InvalidRequestError, match="No such"):
+        client.invoices.line_items.update(made.id, first.id, {"amount": 5})
+
+
+def test_one_off_items_come_with_a_subscription(shop: Shop) -> None:
+    # 1000 and a setup of 2 × 250, with 10% off the setup: 1450.
+    tenth = shop.client.v1.coupons.create({"percent_off": 10, "duration": "once"}).id
+    extra: Any = {"price": one_off(shop, 250), "quantity": 2, "discounts": [{"coupon": tenth}]}
+    subscription = shop.subscribe(shop.customer(), shop.price(1_000), add_invoice_items=[extra])
+    first = shop.invoices(subscription.id)[0]
+    assert ([line.amount for line in first.lines], first.amount_paid) == ([500, 1_000], 1_450)
+    later: Any = {"add_invoice_items": [{"price": one_off(shop, 70)}]}
+    shop.client.v1.subscriptions.update(subscription.id, later)
+    pending = shop.client.v1.invoice_items.list({"pending": True}).data
+    assert [(one.amount, one.parent is not None) for one in pending] == [(70, True)]
+
+
 def test_a_pending_item_comes_with_the_next_renewal(shop: Shop) -> None:
     clock = shop.clock(START)
     customer = shop.customer(clock)

@@ -98,6 +98,41 @@ def test_two_upgrades_in_one_period(shop: Shop) -> None:
     assert amounts(shop.invoices(subscription.id)[-1]) == [-667, 1_333, -667, 1_000, 3_000]
 
 
+def test_a_credit_names_what_it_gives_back(shop: Shop) -> None:
+    clock, subscription = start(shop, 1_000)
+    first = shop.invoices(subscription.id)[0]
+    for day, behavior in ((10, "always_invoice"), (15, "create_prorations"), (20, "create_prorations")):
+        shop.advance(clock, START + day * DAY)
+        change(shop, subscription.id, item={"price": shop.price(day * 100)}, proration_behavior=behavior)
+    shop.advance(clock, MAY)
+    _, second, renewal = shop.invoices(subscription.id)
+    named = [
+        line.parent.subscription_item_details.proration_details.credited_items  # type: ignore[union-attr]
+        for line in (second.lines.data[0], renewal.lines.data[0])
+    ]
+    assert [(one.invoice, one.invoice_line_items) for one in named if one] == [
+        (first.id, [first.lines.data[0].id]),
+        (second.id, [second.lines.data[1].id]),
+    ]
+    items = shop.client.v1.invoice_items.list({"customer": str(subscription.customer)}).data
+    credits = [item for item in reversed(items) if item.amount < 0]
+    kinds = [item.proration_details.credited_items.type for item in credits]  # type: ignore[union-attr]
+    assert kinds == ["invoice_line_items", "invoice_line_items", "invoice_item"]
+
+
+@pytest.mark.parametrize("mode", ["flexible", "classic"])
+def test_a_first_period_that_an_anchor_shortens(shop: Shop, mode: Any) -> None:
+    # 21 April to 1 May are 10 of April's 30 days: 3000 / 3 = 1000. On the 26th half of that is left: -500
+    # (the same as 3000 * 5/30), and 6000 * 5/30 = 1000.
+    clock = shop.clock(START + 20 * DAY)
+    anchored: dict[str, Any] = {"billing_cycle_anchor": START + 30 * DAY, "billing_mode": {"type": mode}}
+    subscription = shop.subscribe(shop.customer(clock), shop.price(3_000), **anchored)
+    shop.advance(clock, START + 25 * DAY)
+    change(shop, subscription.id, item={"price": shop.price(6_000)})
+    shop.advance(clock, MAY)
+    assert [amounts(invoice) for invoice in shop.invoices(subscription.id)] == [[1_000], [-500, 1_000, 6_000]]
+
+
 def test_fewer_seats(shop: Shop) -> None:
     # 5 → 2 of 1200 after 24 of 30 days: a fifth is left. -6000/5, 2400/5.
     clock = shop.clock(START)
