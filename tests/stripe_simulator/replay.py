@@ -178,7 +178,11 @@ def _of_platform(example: Example) -> bool:
 
 def main() -> int:
     """Print the table and what was not answered as Stripe would."""
-    report = replay(examples(source_of(Path(os.environ[VARIABLE]))))
+    named = os.environ.get(VARIABLE, "")
+    if not Path(named).is_file():
+        print(f"{VARIABLE} must name the source distribution; see the beginning of this file.", file=sys.stderr)
+        return 1
+    report = replay(examples(source_of(Path(named))))
     print(report.table(), *report.unlike, sep="\n")
     return 0
 

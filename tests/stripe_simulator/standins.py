@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-_KINDS = "acct|bpc|ch|clock|cn|cs|cus|evt|ii|il|in|pi|pm|price|prod|promo|re|seti|si|sub_sched|sub|txr|we"
+_KINDS = "acct|bpc|cbtxn|ch|clock|cn|cs|cus|dp|evt|ii|il|in|pi|pm|price|prod|promo|re|seti|si|sub_sched|sub|tok|txr|we"
 PLACEHOLDER = re.compile(rf"\b({_KINDS})_(?:test_)?(?:xxx+|xyz|123)\b|\b(?:sess_xyz|Z4OV52SU)\b")
 
 
@@ -82,11 +82,11 @@ def _item(my: StandIns) -> str:
 
 
 def _invoice(my: StandIns) -> str:
-    """A draft; for credit notes an open invoice."""
+    """A draft, or an open invoice where that is needed."""
     sent = {"collection_method": "send_invoice", "days_until_due": 30}
     made = my.create("invoices", {"customer": my.id("cus"), **sent})
     my.create("invoiceitems", {"customer": my.id("cus"), "amount": 1000, "currency": "usd", "invoice": made})
-    if "credit_notes" in my.wish:
+    if any(part in my.wish for part in ("credit_notes", "/mark_uncollectible", "/void")):
         my.send("post", f"/v1/invoices/{made}/finalize")
     return made
 
@@ -96,12 +96,28 @@ def _line(my: StandIns) -> str:
 
 
 def _intent(my: StandIns) -> str:
-    return my.create("payment_intents", {"amount": 2000, "currency": "usd", "payment_method_types[0]": "card"})
+    values: dict[str, Any] = {"amount": 2000, "currency": "usd", "payment_method_types[0]": "card"}
+    if "/capture" in my.wish:
+        values |= {"capture_method": "manual", "confirm": "true", "payment_method": "pm_card_visa"}
+    return my.create("payment_intents", values)
 
 
 def _charge(my: StandIns) -> str:
-    my.id("sub")
-    return str(my.read("charges")["data"][0]["id"])
+    capture = "false" if "/capture" in my.wish else "true"
+    return my.create("charges", {"amount": 2000, "currency": "usd", "source": "tok_visa", "capture": capture})
+
+
+def _dispute(my: StandIns) -> str:
+    clock = my.create("test_helpers/test_clocks", {"frozen_time": 1_700_000_000})
+    customer = my.create("customers", {"source": "tok_createDispute", "test_clock": clock})
+    my.create("charges", {"amount": 2000, "currency": "usd", "customer": customer})
+    my.create(f"test_helpers/test_clocks/{clock}/advance", {"frozen_time": 1_700_086_400})  # a day for the bank
+    return next((str(one["id"]) for one in my.read("disputes")["data"]), "")
+
+
+def _balance(my: StandIns) -> str:
+    path = f"customers/{my.id('cus')}/balance_transactions"
+    return my.create(path, {"amount": -500, "currency": "usd"})
 
 
 def _schedule(my: StandIns) -> str:
@@ -141,12 +157,14 @@ def _promotion(my: StandIns) -> str:
 _MAKERS: dict[str, Callable[[StandIns], str]] = {
     "acct": lambda my: my.create("accounts", {"type": "express"}),
     "bpc": lambda my: my.create("billing_portal/configurations", {"features[invoice_history][enabled]": "true"}),
+    "cbtxn": _balance,
     "ch": _charge,
     "clock": lambda my: my.create("test_helpers/test_clocks", {"frozen_time": 100}),
     "cn": _credit_note,
     "coupon": lambda my: my.create("coupons", {"id": "Z4OV52SU", "percent_off": 25, "duration": "once"}),
     "cs": _session,
     "cus": _customer,
+    "dp": _dispute,
     "evt": _event,
     "ii": _invoice_item,
     "il": _line,
@@ -161,6 +179,7 @@ _MAKERS: dict[str, Callable[[StandIns], str]] = {
     "si": _item,
     "sub": _subscription,
     "sub_sched": _schedule,
+    "tok": lambda my: "tok_visa",
     "txr": _tax_rate,
     "we": _endpoint,
 }

@@ -7,6 +7,7 @@ sample objects say which Optional fields it really sends.
 import ast
 import functools
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import stripe
 from tests.stripe_simulator import contract_money
 from tests.stripe_simulator.conftest import Shop, item_of, moment
 from tests.stripe_simulator.flow_objects import flow_objects
+from tests.stripe_simulator.surface_objects import surface_objects
 
 PACKAGE = Path(stripe.__file__).parent
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "stripe-fixtures3.json"
@@ -28,7 +30,10 @@ MODULES = {
     "billing.meter_event": "billing/_meter_event",
     "billing.meter_event_adjustment": "billing/_meter_event_adjustment",
     "billing.meter_event_summary": "billing/_meter_event_summary",
+    "billing_portal.configuration": "billing_portal/_configuration",
+    "billing_portal.session": "billing_portal/_session",
     "charge": "_charge",
+    "checkout.session": "checkout/_session",
     "coupon": "_coupon",
     "credit_note": "_credit_note",
     "credit_note_line_item": "_credit_note_line_item",
@@ -43,6 +48,7 @@ MODULES = {
     "invoice": "_invoice",
     "invoice_payment": "_invoice_payment",
     "invoiceitem": "_invoice_item",
+    "item": "_line_item",
     "line_item": "_invoice_line_item",
     "payment_intent": "_payment_intent",
     "payment_method": "_payment_method",
@@ -60,6 +66,7 @@ MODULES = {
     "test_helpers.test_clock": "test_helpers/_test_clock",
     "webhook_endpoint": "_webhook_endpoint",
 }
+STATES = ("status", "payment_status", "mode", "billing_reason", "duration", "type")
 # In the samples, but not sent by the API of this version.
 STALE = {
     "account": {"business_profile"},
@@ -100,20 +107,39 @@ class Contract:
     def __init__(self) -> None:
         self.wrong: list[str] = []
         self.seen: dict[str, int] = {}
+        self._checked: dict[str, set[str]] = {}
+        self._hinted: dict[str, set[str]] = {}
+        self._states: dict[str, set[str]] = {}
+        self._kind = ""
 
     def check(self, value: dict[str, Any]) -> None:
         kind = value["object"]
         if value.get("deleted"):
             return
         self.seen[kind] = self.seen.get(kind, 0) + 1
-        node = class_of(kind)
+        self._states.setdefault(kind, set()).update(str(value[name]) for name in STATES if value.get(name))
+        node, outer, self._kind = class_of(kind), self._kind, kind
         self._fields(value, node, (node,), kind)
+        self._kind = outer
+
+    def table(self) -> str:
+        """A line a resource: objects, how many of its hinted fields had a value, the states seen."""
+        rows = [f"{'resource':44}{'objects':>8}{'fields':>12}  states"]
+        for kind, count in sorted(self.seen.items()):
+            fields = f"{len(self._checked[kind])} of {len(self._hinted[kind])}"
+            rows.append(f"{kind:44}{count:8}{fields:>12}  {_few(self._states[kind])}")
+        checked, hinted = (sum(map(len, one.values())) for one in (self._checked, self._hinted))
+        return "\n".join([*rows, f"{'all':44}{sum(self.seen.values()):8}{f'{checked} of {hinted}':>12}"])
 
     def _fields(self, value: dict[str, Any], node: ast.ClassDef, scopes: tuple[ast.ClassDef, ...], path: str) -> None:
         known = hints(node)
         for name in value.keys() - known.keys():
             self.wrong.append(f"{path}.{name}: unknown")
+        place = re.sub(r"\[\d+\]", "", path)
+        self._hinted.setdefault(self._kind, set()).update(f"{place}.{name}" for name in known)
         for name, hint in known.items():
+            if value.get(name) is not None:
+                self._checked.setdefault(self._kind, set()).add(f"{place}.{name}")
             if name in value:
                 self._value(value[name], hint, scopes, f"{path}.{name}")
             elif not hint.startswith("Optional["):
@@ -171,6 +197,10 @@ class Contract:
                 self._fields(value, node, (*scopes, node), path)
                 return True
         return False
+
+
+def _few(states: set[str]) -> str:
+    return ", ".join(sorted(states)) if len(states) < 15 else f"{len(states)} types"
 
 
 def is_decimal(text: str) -> bool:
@@ -255,7 +285,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         assert answer.status_code == 200, answer.text
         body = answer.json()
         bodies += body["data"] if body["object"] == "list" else [body]
-    bodies += flow_objects(shop)
+    bodies += flow_objects(shop) + surface_objects(shop)
     return bodies + [event["data"]["object"] for event in bodies if event["object"] == "event"]
 
 
@@ -264,8 +294,7 @@ def test_objects_are_as_the_stripe_package_describes_them(shop: Shop) -> None:
     for body in everything(shop):
         contract.check(body)
     assert sorted(set(contract.wrong)) == []
-    for kind, count in sorted(contract.seen.items()):
-        print(f"{kind:45}{count:5}")
+    print(contract.table())
     assert contract.seen.keys() == MODULES.keys()
 
 

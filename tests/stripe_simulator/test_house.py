@@ -1,11 +1,13 @@
 """What the simulator may lean on, and many clients at once."""
 
 import ast
+import re
 import sys
 import threading
 from pathlib import Path
 
 import stripe_simulator
+from stripe_simulator.endpoints import ENDPOINTS
 from tests.stripe_simulator.conftest import Shop, client_of
 
 ALLOWED = {"stripe_simulator", "werkzeug", "waitress", "requests", "markupsafe", "_typeshed"} | sys.stdlib_module_names
@@ -62,3 +64,8 @@ def test_many_clients_at_once(shop: Shop) -> None:
     assert len(set(made)) == 60
     assert sorted(listed) == sorted(made)
     assert len([one for one in shop.types() if one == "customer.created"]) == 60
+
+
+def test_every_request_has_one_answer() -> None:
+    routes = [f"{entry.method} {re.sub('<[a-z_]+>', '<>', entry.path)}" for entry in ENDPOINTS]
+    assert [route for route in set(routes) if routes.count(route) > 1] == []

@@ -150,6 +150,8 @@ changed = st.fixed_dictionaries(
     tax=st.none() | rates,
     changes=st.lists(changed, min_size=1, max_size=4),
     credit=st.integers(-2_000, 2_000),
+    duration=durations,
+    canceled=st.booleans(),
 )
 @MONEY
 def test_changes_are_previewed_to_the_cent_and_no_money_appears(
@@ -159,6 +161,8 @@ def test_changes_are_previewed_to_the_cent_and_no_money_appears(
     tax: tuple[str, bool] | None,
     changes: list[dict[str, Any]],
     credit: int,
+    duration: dict[str, str],
+    canceled: bool,
 ) -> None:
     client = market.client.v1
     clock = market.clock(START)
@@ -166,7 +170,7 @@ def test_changes_are_previewed_to_the_cent_and_no_money_appears(
     client.customers.balance_transactions.create(customer, {"amount": credit, "currency": "usd"})
     asked: Any = {"customer": customer, "items": [{"price": market.price(first)}]}
     if off is not None:
-        asked["discounts"] = [coupon(market, {"duration": "forever", **off})]
+        asked["discounts"] = [coupon(market, {**duration, **off})]
     if tax is not None:
         made: Any = {"display_name": "T", "percentage": tax[0], "inclusive": tax[1]}
         asked["default_tax_rates"] = [client.tax_rates.create(made).id]
@@ -184,7 +188,10 @@ def test_changes_are_previewed_to_the_cent_and_no_money_appears(
         made_now = market.invoices(subscription.id)
         if len(made_now) > before:
             compare(shown, made_now[-1])
-    shown = client.invoices.create_preview({"subscription": subscription.id})
+    ends: Any = {"cancel_now": True} if canceled else {}
+    shown = client.invoices.create_preview({"subscription": subscription.id, "subscription_details": ends})
+    if canceled:
+        client.subscriptions.cancel(subscription.id, {"prorate": True, "invoice_now": True})
     market.advance(clock, END + 7_200)
     compare(shown, market.invoices(subscription.id)[-1])
     invoices = client.invoices.list({"customer": customer, "limit": 100}).data
