@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from stripe_simulator.checkout import lines as checkout_lines
 from stripe_simulator.errors import invalid
 from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.store import clone
 from stripe_simulator.work import Work
 
 DEEPEST = 4  # levels, as at Stripe
@@ -12,6 +14,14 @@ DEEPEST = 4  # levels, as at Stripe
 # object → field → the kind that its id names
 _REFERENCES: dict[str, dict[str, str]] = {
     "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "checkout.session": {
+        "customer": "customer",
+        "invoice": "invoice",
+        "payment_intent": "payment_intent",
+        "setup_intent": "setup_intent",
+        "subscription": "subscription",
+    },
+    "billing_portal.session": {"configuration": "billing_portal.configuration"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "credit_note": {
         "customer": "customer",
@@ -168,6 +178,16 @@ def _confirmation_secret(work: Work, shown: Json) -> Json | None:
     return None
 
 
+def _price_currencies(work: Work, shown: Json) -> Any:
+    own = {name: shown[name] for name in ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")}
+    return {shown["currency"]: own} | clone(work.get("price", shown["id"]).get("_currency_options") or {})
+
+
+def _line_items(work: Work, shown: Json) -> Json:
+    sold = checkout_lines.shown(work, work.get("checkout.session", shown["id"]))
+    return list_object(f"/v1/checkout/sessions/{shown['id']}/line_items", sold[:10], len(sold) > 10)
+
+
 def _tiers(work: Work, shown: Json) -> Any:
     tiers = work.get("price", shown["id"])["_tiers"]
     return None if tiers is None else [dict(tier) for tier in tiers]
@@ -202,6 +222,7 @@ def _nothing(url: str) -> Callable[[Work, Json], Json]:
 
 
 _INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
+    ("checkout.session", "line_items"): _line_items,
     ("charge", "refunds"): _refunds,
     ("coupon", "applies_to"): _applies_to,
     ("coupon", "currency_options"): _currency_options,
@@ -211,5 +232,6 @@ _INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
     ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
     ("plan", "tiers"): _tiers,
+    ("price", "currency_options"): _price_currencies,
     ("price", "tiers"): _tiers,
 }

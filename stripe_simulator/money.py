@@ -43,6 +43,19 @@ def spread(amount: int, weights: Sequence[int]) -> list[int]:
     return shares
 
 
+_WITHOUT_MINOR = {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf",
+                  "xof", "xpf"}  # fmt: skip
+_SYMBOLS = {"eur": "€", "gbp": "£", "jpy": "¥", "usd": "$"}
+
+
+def readable(amount: int, currency: str) -> str:
+    """An amount in minor units as people write it: ``$12.50``, ``CHF 1,200.00``."""
+    code = currency.lower()
+    whole, minor = (abs(amount), None) if code in _WITHOUT_MINOR else divmod(abs(amount), 100)
+    digits = f"{whole:,}" if minor is None else f"{whole:,}.{minor:02d}"
+    return f"{'-' if amount < 0 else ''}{_SYMBOLS.get(code) or code.upper() + ' '}{digits}".strip()
+
+
 def amount_of(price: dict[str, Any], quantity: int) -> Fraction:
     """What ``quantity`` of a price costs for one whole period, in minor units, before rounding."""
     quantity = _transformed(price, quantity)

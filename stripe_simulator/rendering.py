@@ -26,12 +26,22 @@ def list_object(url: str, data: list[Json], has_more: bool = False) -> Json:
 
 
 def public(value: Any) -> Any:
-    """JSON without its private fields."""
-    if isinstance(value, dict):
-        return {key: public(child) for key, child in value.items() if key[:1] != "_"}
-    if isinstance(value, list):
-        return [public(child) for child in value]
-    return value
+    """A copy without private fields, at any depth; names in metadata are the merchant's own."""
+    kind = type(value)
+    if kind is dict:
+        return {
+            key: child if type(child) not in _NESTING else _copied(key, child)
+            for key, child in value.items()
+            if key[:1] != "_"
+        }
+    return [public(child) for child in value] if kind is list else value
+
+
+_NESTING = (dict, list)
+
+
+def _copied(key: str, child: Any) -> Any:
+    return dict(child) if key == "metadata" and type(child) is dict else public(child)
 
 
 def render_item(work: Work, item: Record) -> Json:
@@ -134,7 +144,7 @@ def _meter_event(work: Work, record: Record, shown: Json) -> Json:
 
 
 def _event(work: Work, record: Record, shown: Json) -> Json:
-    return shown | {"data": json.loads(record["_data"])}  # kept as text: events are many and seldom read
+    return shown | {"data": json.loads(work.store.text(record))}  # events are many and seldom read
 
 
 _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {

@@ -21,6 +21,7 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
         "identifier": lambda r: [r["identifier"]],
         "meter_customer": lambda r: [] if r["_canceled"] else [f"{r['_meter']}/{r['_customer']}"],
     },
+    "checkout.session": {"intent": lambda r: [r["_intent"]]},
     "credit_note": {"customer": lambda r: [r["customer"]], "invoice": lambda r: [r["invoice"]]},
     "customer": {"clock": lambda r: [r["_clock"]]},
     "customer_balance_transaction": {"customer": lambda r: [r["customer"]]},
@@ -96,6 +97,10 @@ class Store:
         """The accounts that hold records of a kind."""
         return [account for (account, held), records in self._kinds.items() if held == kind and records]
 
+    def counts(self, account: str) -> dict[str, int]:
+        """How many records of each kind an account holds."""
+        return {kind: len(records) for (holder, kind), records in self._kinds.items() if holder == account and records}
+
     def related(self, account: str, kind: str, index: str, value: str | None) -> list[Record]:
         """Records found under a value of an index, oldest first."""
         read, found = INDEXES[kind][index], []
@@ -151,8 +156,13 @@ class Store:
                 changed.append(record)
             elif before is not None:
                 deleted.append(before)
-        self._database.write(changed, deleted)
+        texts = [(record["_account"], record["id"], record.pop("_data")) for record in changed if "_data" in record]
+        self._database.write(changed, deleted, texts)
         self._before.clear()
+
+    def text(self, record: Record) -> str:
+        """An event's long text, which leaves memory when it is committed."""
+        return str(record["_data"]) if "_data" in record else self._database.text(record["_account"], record["id"])
 
     def rollback(self) -> None:
         """Undo every change since the last commit."""

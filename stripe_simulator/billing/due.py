@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from stripe_simulator.billing import discounts, disputes, invoices, refunds, reminders, schedules, subscriptions
+from stripe_simulator.checkout import sessions
 from stripe_simulator.database import Record
 from stripe_simulator.work import Work
 
@@ -42,6 +43,7 @@ def _subscription(work: Work, subscription: Record) -> None:
 
 _HANDLERS: dict[str, Callable[[Work, Record], None]] = {
     "charge": _charge,
+    "checkout.session": sessions.process,
     "dispute": disputes.process,
     "discount": discounts.expire,
     "invoice": _invoice,

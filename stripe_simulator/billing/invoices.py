@@ -111,8 +111,8 @@ def finalize(work: Work, invoice: Record) -> None:
             "amount_remaining": due,
             "automatically_finalizes_at": None,
             "effective_at": invoice["effective_at"] or now,
-            "hosted_invoice_url": f"https://invoice.stripe.com/i/{work.account}/test_{invoice['id']}",
-            "invoice_pdf": f"https://pay.stripe.com/invoice/{work.account}/test_{invoice['id']}/pdf",
+            "hosted_invoice_url": f"{work.page_root}/i/{work.account}/{invoice['id']}",
+            "invoice_pdf": f"{work.page_root}/i/{work.account}/{invoice['id']}/pdf",
             "_due": None,
         }
         invoice["status_transitions"]["finalized_at"] = now

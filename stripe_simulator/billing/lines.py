@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from stripe_simulator.database import Record
 from stripe_simulator.ids import new_id
-from stripe_simulator.money import amount_of, rounded
+from stripe_simulator.money import amount_of, readable, rounded
 from stripe_simulator.rendering import Json
 from stripe_simulator.work import Work
 
@@ -147,4 +147,4 @@ def rate(price: Record) -> str:
     every = recurring["interval"] if count == 1 else f"{count} {recurring['interval']}s"
     if price["unit_amount"] is None:
         return f" (per {every})"
-    return f" (at {price['unit_amount']} {price['currency']} minor units / {every})"
+    return f" (at {readable(price['unit_amount'], price['currency'])} / {every})"

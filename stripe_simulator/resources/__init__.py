@@ -1,10 +1,13 @@
 """What the API offers, a module a resource. Importing this package fills the table of endpoints."""
 
 from stripe_simulator.resources import (
+    account_rejection,
     accounts,
     authentication,
     balance_transactions,
     charges,
+    charges_by_hand,
+    checkout_sessions,
     coupons,
     credit_notes,
     customers,
@@ -12,6 +15,7 @@ from stripe_simulator.resources import (
     disputes,
     entitlements,
     events,
+    intent_extras,
     invoice_drafts,
     invoice_items,
     invoice_lines,
@@ -22,6 +26,7 @@ from stripe_simulator.resources import (
     meters,
     payment_intents,
     payment_methods,
+    portal,
     prices,
     products,
     promotion_codes,
@@ -37,10 +42,13 @@ from stripe_simulator.resources import (
 )
 
 __all__ = [
+    "account_rejection",
     "accounts",
     "authentication",
     "balance_transactions",
     "charges",
+    "charges_by_hand",
+    "checkout_sessions",
     "coupons",
     "credit_notes",
     "customers",
@@ -48,6 +56,7 @@ __all__ = [
     "disputes",
     "entitlements",
     "events",
+    "intent_extras",
     "invoice_drafts",
     "invoice_items",
     "invoice_lines",
@@ -58,6 +67,7 @@ __all__ = [
     "meters",
     "payment_intents",
     "payment_methods",
+    "portal",
     "prices",
     "products",
     "promotion_codes",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stripe_simulator.billing import adjustments, balance, standing
+from stripe_simulator.billing import adjustments, balance, clock_limits, standing
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid
@@ -53,6 +53,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     clock = values.get("test_clock")
     if clock is not None:
         work.get("test_helpers.test_clock", clock, "test_clock")
+        clock_limits.check_customer(work, clock)
     customer = work.insert("customer", _blank(work, clock), clock=clock)
     _apply(work, customer, values)
     wanted = (values.get("invoice_settings") or {}).get("default_payment_method")

@@ -35,6 +35,7 @@ _CARD_OPTIONS = Hash(
     }
 )
 _METHOD: Fields = {
+    "allowed_payment_method_types": Sequenced(of=Text(required=True)),
     "payment_method": Text(),
     "payment_method_data": Hash(fields=payment_methods.INLINE),
     "payment_method_options": Hash(fields={"card": _CARD_OPTIONS}),
@@ -59,7 +60,7 @@ _FIELDS: Fields = {
 }
 _UNSIMULATED: Fields = dict.fromkeys(
     (
-        "allowed_payment_method_types", "amount_details", "application_fee_amount", "confirmation_token",
+        "amount_details", "application_fee_amount", "confirmation_token",
         "customer_account", "excluded_payment_method_types", "hooks", "mandate", "mandate_data", "on_behalf_of",
         "payment_details", "payment_method_configuration", "radar_options", "transfer_data",
     ),
@@ -188,6 +189,43 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
     return render(work, intent)
 
 
+@endpoint("POST", "/v1/payment_intents/<id>/apply_customer_balance", {"amount": Integer(), "currency": Text()})
+def apply_balance(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Of bank transfers, which are not simulated: no intent is in the state for it."""
+    raise intents.unexpected(work.get("payment_intent", id), "apply the customer balance to", ("requires_action",))
+
+
+@endpoint(
+    "POST",
+    "/v1/payment_intents/<id>/increment_authorization",
+    {
+        **dict.fromkeys(
+            ("amount_details", "application_fee_amount", "hooks", "payment_details", "transfer_data"), Unsimulated()
+        ),
+        "amount": Integer(required=True, least=1),
+        "description": Text(),
+        "metadata": Metadata(),
+        "statement_descriptor": Text(),
+    },
+)
+def increment(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Hold more: for terminals and certain trades only, and not simulated for them."""
+    intent = work.get("payment_intent", id)
+    if intent["status"] != "requires_capture":
+        raise intents.unexpected(intent, "increment", ("requires_capture",))
+    raise not_simulated("incremental authorizations", "amount")
+
+
+@endpoint(
+    "POST",
+    "/v1/payment_intents/<id>/verify_microdeposits",
+    {"amounts": Sequenced(of=Integer()), "client_secret": Text(), "descriptor_code": Text()},
+)
+def verify(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Of bank accounts, which are not simulated: no intent is in the state for it."""
+    raise intents.unexpected(work.get("payment_intent", id), "verify", ("requires_action",))
+
+
 @endpoint("GET", "/v1/payment_intents", LISTING | {"created": Range(), "customer": Text()})
 def list_intents(work: Work, values: dict[str, Any]) -> Json:
     """Payment intents."""
@@ -199,16 +237,23 @@ def list_intents(work: Work, values: dict[str, Any]) -> Json:
 
 def _shown(values: dict[str, Any], intent: Record | None = None) -> Json:
     """What a request says of the attributes of an intent."""
-    shown: Json = {name: values[name] for name in (*_TEXTS, "capture_method", "setup_future_usage") if name in values}
+    names = (*_TEXTS, "allowed_payment_method_types", "capture_method", "setup_future_usage")
+    shown: Json = {name: values[name] for name in names if name in values}
     if "metadata" in values:
         shown["metadata"] = merged_metadata(intent["metadata"] if intent else {}, values["metadata"])
     if "shipping" in values:
         shown["shipping"] = shipping(values["shipping"])
     if intent is None:
         shown["automatic_payment_methods"] = _automatic(values)
-    if "payment_method_types" in values and values["payment_method_types"] != ["card"]:
-        raise not_simulated("payment methods other than cards", "payment_method_types")
+    check_types(values)
     return shown
+
+
+def check_types(values: dict[str, Any]) -> None:
+    """Cards alone are known."""
+    for name in ("allowed_payment_method_types", "payment_method_types"):
+        if name in values and values[name] != ["card"]:
+            raise not_simulated("payment methods other than cards", name)
 
 
 def _automatic(values: dict[str, Any]) -> Json | None:

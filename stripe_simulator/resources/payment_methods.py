@@ -9,7 +9,7 @@ from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid, not_found, not_simulated
 from stripe_simulator.events import emit, updating
 from stripe_simulator.lists import page
-from stripe_simulator.params import LISTING, Fields, Hash, Integer, Metadata, Text, merged_metadata
+from stripe_simulator.params import LISTING, Fields, Hash, Integer, Metadata, Text, Unsimulated, merged_metadata
 from stripe_simulator.rendering import Json, render
 from stripe_simulator.resources.shapes import ADDRESS, address
 from stripe_simulator.work import Work
@@ -29,6 +29,40 @@ _CARD: Fields = {
     "token": Text(),
 }
 INLINE: Fields = {
+    **dict.fromkeys(
+        (
+            "acss_debit",
+            "affirm",
+            "afterpay_clearpay",
+            "alipay",
+            "au_becs_debit",
+            "bacs_debit",
+            "bancontact",
+            "blik",
+            "boleto",
+            "cashapp",
+            "customer_balance",
+            "eps",
+            "giropay",
+            "grabpay",
+            "ideal",
+            "klarna",
+            "konbini",
+            "link",
+            "oxxo",
+            "p24",
+            "paypal",
+            "pix",
+            "promptpay",
+            "revolut_pay",
+            "sepa_debit",
+            "sofort",
+            "us_bank_account",
+            "wechat_pay",
+            "zip",
+        ),
+        Unsimulated(),
+    ),
     "billing_details": Hash(fields=_DETAILS),
     "card": Hash(fields=_CARD),
     "metadata": Metadata(),

@@ -70,7 +70,11 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
 def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
     """Only refunds that wait for the customer's bank details can be canceled; cards never do."""
     refund = work.get("refund", id)
-    raise invalid(f"Refund {id} cannot be canceled because its status is {refund['status']}.")
+    raise invalid(
+        f"Refund {id} cannot be canceled because its status is {refund['status']}.",
+        None,
+        "status_transition_invalid",
+    )
 
 
 @endpoint("GET", "/v1/refunds", LISTING | {"charge": Text(), "created": Range(), "payment_intent": Text()})

@@ -6,13 +6,13 @@ from stripe_simulator import cards
 from stripe_simulator.billing import setups
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import not_simulated
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import (
     LISTING,
     Fields,
     Flag,
     Hash,
+    Integer,
     Metadata,
     Range,
     Sequenced,
@@ -22,10 +22,11 @@ from stripe_simulator.params import (
 )
 from stripe_simulator.rendering import Json, render
 from stripe_simulator.resources import payment_methods
-from stripe_simulator.resources.payment_intents import chosen
+from stripe_simulator.resources.payment_intents import check_types, chosen
 from stripe_simulator.work import Work
 
 _METHOD: Fields = {
+    "allowed_payment_method_types": Sequenced(of=Text(required=True)),
     "payment_method": Text(),
     "payment_method_data": Hash(fields=payment_methods.INLINE),
     "payment_method_options": Hash(
@@ -33,11 +34,16 @@ _METHOD: Fields = {
     ),
     "payment_method_types": Sequenced(of=Text(required=True)),
 }
-_FIELDS: Fields = _METHOD | {"customer": Text(), "description": Text(), "metadata": Metadata()}
+_FIELDS: Fields = _METHOD | {
+    "allowed_payment_method_types": Sequenced(of=Text(required=True, choices=("card",))),
+    "customer": Text(),
+    "description": Text(),
+    "metadata": Metadata(),
+}
 _CONFIRMING: Fields = {"return_url": Text(), "use_stripe_sdk": Flag()}
 _UNSIMULATED: Fields = dict.fromkeys(
     (
-        "allowed_payment_method_types", "attach_to_self", "confirmation_token", "customer_account",
+        "attach_to_self", "confirmation_token", "customer_account",
         "excluded_payment_method_types", "flow_directions", "mandate_data", "on_behalf_of",
         "payment_method_configuration", "single_use",
     ),
@@ -110,6 +116,16 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
 
 
 @endpoint(
+    "POST",
+    "/v1/setup_intents/<id>/verify_microdeposits",
+    {"amounts": Sequenced(of=Integer()), "client_secret": Text(), "descriptor_code": Text()},
+)
+def verify(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Of bank accounts, which are not simulated: no intent is in the state for it."""
+    raise setups.unexpected(work.get("setup_intent", id), "verify")
+
+
+@endpoint(
     "GET",
     "/v1/setup_intents",
     LISTING | {"attach_to_self": Unsimulated(), "created": Range(), "customer": Text(), "payment_method": Text()},
@@ -130,8 +146,9 @@ def _shown(values: dict[str, Any], intent: Record | None = None) -> Json:
     shown: Json = {"description": values["description"]} if "description" in values else {}
     if "metadata" in values:
         shown["metadata"] = merged_metadata(intent["metadata"] if intent else {}, values["metadata"])
-    if "payment_method_types" in values and values["payment_method_types"] != ["card"]:
-        raise not_simulated("payment methods other than cards", "payment_method_types")
+    check_types(values)
+    if "allowed_payment_method_types" in values:
+        shown["allowed_payment_method_types"] = values["allowed_payment_method_types"]
     return shown
 
 

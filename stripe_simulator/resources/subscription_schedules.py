@@ -5,7 +5,7 @@ from typing import Any
 from stripe_simulator.billing import phases, schedules, standing
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import StripeError, invalid, missing_param
+from stripe_simulator.errors import StripeError, invalid, missing_param, not_simulated
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.lists import page, within
@@ -109,7 +109,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     now = work.now(customer["_clock"])
     start = now if values.get("start_date", "now") == "now" else int(values["start_date"])
     if start < now:
-        raise invalid("A schedule that begins in the past is not possible here; use the present.", "start_date")
+        raise not_simulated("schedules that begin in the past", "start_date")
     laid = phases.lay_out(work, values.get("phases") or [], start, now)
     schedule = _insert(work, customer, laid, values, now)
     emit(work, "subscription_schedule.created", schedule)

@@ -3,7 +3,17 @@
 from typing import Any
 
 from stripe_simulator import catalog
-from stripe_simulator.billing import adjustments, anchors, changes, endings, entitlements, pausing, standing
+from stripe_simulator.billing import (
+    adjustments,
+    anchors,
+    changes,
+    clock_limits,
+    endings,
+    entitlements,
+    pausing,
+    standing,
+    trials,
+)
 from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.billing.subscription_shape import new_subscription
 from stripe_simulator.database import Record
@@ -71,7 +81,6 @@ _PAYMENT_SETTINGS = Hash(
 _SHARED: Fields = {
     **dict.fromkeys(
         (
-            "add_invoice_items",
             "application_fee_percent",
             "automatic_tax",
             "backdate_start_date",
@@ -127,6 +136,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
 def make(work: Work, values: dict[str, Any]) -> Record:
     """The subscription that a request describes, not yet started."""
     customer = work.get("customer", values["customer"], "customer")
+    clock_limits.check_subscription(work, customer)
     if not values.get("items"):
         raise missing_param("items")
     if values.get("payment_behavior") == "pending_if_incomplete":
@@ -140,7 +150,7 @@ def make(work: Work, values: dict[str, Any]) -> Record:
     _check_currency(customer, currency)
     if values.get("currency", currency) != currency:
         raise invalid("The currency must match that of the prices.", "currency")
-    trial_end = _trial_of_prices(work, items, now) if values.get("trial_from_plan") else _trial_end(values, now)
+    trial_end = trials.end(work, items, values, now)
     body = new_subscription(customer, items, id, currency, now, trial_end)
     subscription = work.insert("subscription", body, id=id, clock=clock, trial_notice=False)
     _apply(work, subscription, values)
@@ -308,25 +318,6 @@ def _check_currency(customer: Record, currency: str) -> None:
             "You cannot combine currencies on a single customer. This customer has had a subscription, "
             f"coupon, or invoice item with currency {customer['currency']}.",
         )
-
-
-def _trial_of_prices(work: Work, items: list[Json], now: int) -> int | None:
-    """The longest trial among the prices (``trial_from_plan``)."""
-    days = [work.get("price", item["price"])["recurring"]["trial_period_days"] or 0 for item in items]
-    return now + max(days) * standing.DAY if any(days) else None
-
-
-def _trial_end(values: dict[str, Any], now: int) -> int | None:
-    if "trial_period_days" in values and "trial_end" in values:
-        raise invalid("You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end")
-    if "trial_period_days" in values:
-        return now + int(values["trial_period_days"]) * standing.DAY
-    trial_end = values.get("trial_end")
-    if trial_end in (None, "now"):
-        return None
-    if trial_end <= now:
-        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
-    return int(trial_end)
 
 
 def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:

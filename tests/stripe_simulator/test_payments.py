@@ -357,3 +357,23 @@ def test_charges_and_invoice_payments_are_found(shop: Shop) -> None:
     changed = shop.client.v1.charges.update(charge.id, {"description": "First month", "metadata": {"a": "b"}})
     assert (changed.description, changed.to_dict()["metadata"]) == ("First month", {"a": "b"})
     assert shop.types()[-1] == "charge.updated"
+
+
+def test_charges_can_be_made_directly(shop: Shop) -> None:
+    charges = shop.client.v1.charges
+    customer = shop.client.v1.customers.create({"source": "tok_visa"}).id
+    paid = charges.create({"amount": 700, "currency": "usd", "customer": customer, "description": "Old"})
+    assert (paid.paid, paid.payment_intent, paid.customer, paid.description) == (True, None, customer, "Old")
+    assert shop.client.v1.refunds.create({"charge": paid.id, "amount": 200}).payment_intent is None
+    with pytest.raises(stripe.CardError) as refused:
+        charges.create({"amount": 700, "currency": "usd", "source": "tok_chargeDeclined"})
+    assert refused.value.code == "card_declined"
+    held = charges.create({"amount": 700, "currency": "usd", "source": "tok_visa", "capture": False})
+    assert (held.captured, held.amount_captured) == (False, 0)
+    taken = charges.capture(held.id, {"amount": 600})
+    assert (taken.captured, taken.amount_captured) == (True, 600)
+    with pytest.raises(stripe.InvalidRequestError) as again:
+        charges.capture(held.id)
+    assert again.value.code == "charge_already_captured"
+    with pytest.raises(stripe.InvalidRequestError, match="Must provide source or customer"):
+        charges.create({"amount": 700, "currency": "usd"})

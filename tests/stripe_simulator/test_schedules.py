@@ -207,3 +207,40 @@ def test_what_is_wrong_is_said(shop: Shop, values: Any, message: str) -> None:
     asked: Any = {"customer": customer, "phases": [phase(shop.price(100))], **values}
     with pytest.raises(stripe.InvalidRequestError, match=message):
         shop.client.v1.subscription_schedules.create(asked)
+
+
+def test_one_long_advance_equals_many_short_ones(shop: Shop) -> None:
+    price, other = shop.price(1_000), shop.price(3_000)
+    meter: Any = {"display_name": "Calls", "event_name": "calls", "default_aggregation": {"formula": "sum"}}
+    recurring: Any = {
+        "interval": "month",
+        "usage_type": "metered",
+        "meter": shop.client.v1.billing.meters.create(meter).id,
+    }
+    product = shop.client.v1.products.create({"name": "Calls"}).id
+    calls = shop.client.v1.prices.create(
+        {"product": product, "currency": "usd", "unit_amount": 7, "recurring": recurring}
+    ).id
+    seen = []
+    for step in (90 * DAY, 7 * HOUR):
+        clock = shop.clock(START)
+        customer = shop.customer(clock)
+        phases: Any = [
+            {"items": [{"price": price}, {"price": calls}], "end_date": START + 40 * DAY},
+            {"items": [{"price": other, "quantity": 2}], "end_date": START + 70 * DAY},
+        ]
+        made = shop.client.v1.subscription_schedules.create(
+            {"customer": customer, "phases": phases, "end_behavior": "cancel"}
+        )
+        event: Any = {"event_name": "calls", "payload": {"stripe_customer_id": customer, "value": "11"}}
+        shop.client.v1.billing.meter_events.create(event)
+        for at in range(START + step, START + 90 * DAY, step):
+            shop.advance(clock, at)
+        shop.advance(clock, START + 90 * DAY)
+        shown = [(one.created, one.total, one.status) for one in shop.invoices(str(made.subscription))]
+        seen.append((shown, shop.subscription(str(made.subscription)).ended_at))
+    assert seen[0] == seen[1]
+    # April, then May with April's 11 calls; 10 May: 21 of 31 days are left of both, billed in June
+    # 1000 * 21/31 = 677.42 back, 6000 * 21/31 = 4064.52 to pay
+    assert [one[1] for one in seen[0][0]] == [1_000, 1_077, 6_000 + 4_065 - 677]
+    assert seen[0][1] == START + 70 * DAY
