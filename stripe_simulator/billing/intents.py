@@ -34,7 +34,7 @@ def invoice_of(work: Work, intent: Record) -> Record | None:
 def confirm(work: Work, intent: Record, method: Record | None, *, alone: bool = False) -> str | None:
     """Try to pay; None, or the decline code. ``alone``: the holder of the card is not there to authenticate."""
     if intent["status"] not in CONFIRMABLE:
-        raise _unexpected(intent, "confirm", CONFIRMABLE)
+        raise unexpected(intent, "confirm", CONFIRMABLE)
     method = method or work.find("payment_method", intent["payment_method"])
     if method is None:
         raise invalid(
@@ -75,7 +75,7 @@ def _settle(work: Work, intent: Record, method: Record, decline: str | None) -> 
 def authenticate(work: Work, intent: Record, *, succeeds: bool) -> str | None:
     """The holder's answer to 3-D Secure: the payment goes on, or the intent asks for another payment method."""
     if intent["status"] != "requires_action":
-        raise _unexpected(intent, "authenticate", ("requires_action",))
+        raise unexpected(intent, "authenticate", ("requires_action",))
     if succeeds:
         method = work.get("payment_method", intent["payment_method"])
         return _settle(work, intent, method, payments.charge(work, intent, method, authenticated=True))
@@ -89,7 +89,7 @@ def authenticate(work: Work, intent: Record, *, succeeds: bool) -> str | None:
 def capture(work: Work, intent: Record, amount: int | None) -> None:
     """Take what was authorised, or a part of it; the rest is let go."""
     if intent["status"] != "requires_capture":
-        raise _unexpected(intent, "capture", ("requires_capture",))
+        raise unexpected(intent, "capture", ("requires_capture",))
     taken = intent["amount_capturable"] if amount is None else amount
     if taken > intent["amount_capturable"]:
         raise invalid(
@@ -109,7 +109,7 @@ def capture(work: Work, intent: Record, amount: int | None) -> None:
 def cancel(work: Work, intent: Record, reason: str | None) -> None:
     """Give a payment up; what was held is let go."""
     if intent["status"] not in CANCELABLE:
-        raise _unexpected(intent, "cancel", CANCELABLE)
+        raise unexpected(intent, "cancel", CANCELABLE)
     if invoice_of(work, intent) is not None:
         raise invalid("You cannot cancel this PaymentIntent because it pays an invoice. Void the invoice instead.")
     held = intent["status"] == "requires_capture"
@@ -129,7 +129,7 @@ def cancel(work: Work, intent: Record, reason: str | None) -> None:
     emit(work, "payment_intent.canceled", intent)
 
 
-def _unexpected(intent: Record, verb: str, wanted: tuple[str, ...]) -> StripeError:
+def unexpected(intent: Record, verb: str, wanted: tuple[str, ...]) -> StripeError:
     """Stripe's 400 where the status forbids what was asked."""
     return invalid(
         f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "

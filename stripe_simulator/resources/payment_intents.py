@@ -189,6 +189,43 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
     return render(work, intent)
 
 
+@endpoint("POST", "/v1/payment_intents/<id>/apply_customer_balance", {"amount": Integer(), "currency": Text()})
+def apply_balance(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Of bank transfers, which are not simulated: no intent is in the state for it."""
+    raise intents.unexpected(work.get("payment_intent", id), "apply the customer balance to", ("requires_action",))
+
+
+@endpoint(
+    "POST",
+    "/v1/payment_intents/<id>/increment_authorization",
+    {
+        **dict.fromkeys(
+            ("amount_details", "application_fee_amount", "hooks", "payment_details", "transfer_data"), Unsimulated()
+        ),
+        "amount": Integer(required=True, least=1),
+        "description": Text(),
+        "metadata": Metadata(),
+        "statement_descriptor": Text(),
+    },
+)
+def increment(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Hold more: for terminals and certain trades only, and not simulated for them."""
+    intent = work.get("payment_intent", id)
+    if intent["status"] != "requires_capture":
+        raise intents.unexpected(intent, "increment", ("requires_capture",))
+    raise not_simulated("incremental authorizations", "amount")
+
+
+@endpoint(
+    "POST",
+    "/v1/payment_intents/<id>/verify_microdeposits",
+    {"amounts": Sequenced(of=Integer()), "client_secret": Text(), "descriptor_code": Text()},
+)
+def verify(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Of bank accounts, which are not simulated: no intent is in the state for it."""
+    raise intents.unexpected(work.get("payment_intent", id), "verify", ("requires_action",))
+
+
 @endpoint("GET", "/v1/payment_intents", LISTING | {"created": Range(), "customer": Text()})
 def list_intents(work: Work, values: dict[str, Any]) -> Json:
     """Payment intents."""

@@ -12,6 +12,7 @@ from stripe_simulator.params import (
     Fields,
     Flag,
     Hash,
+    Integer,
     Metadata,
     Range,
     Sequenced,
@@ -34,6 +35,7 @@ _METHOD: Fields = {
     "payment_method_types": Sequenced(of=Text(required=True)),
 }
 _FIELDS: Fields = _METHOD | {
+    "allowed_payment_method_types": Sequenced(of=Text(required=True, choices=("card",))),
     "customer": Text(),
     "description": Text(),
     "metadata": Metadata(),
@@ -111,6 +113,16 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
     intent = work.get("setup_intent", id)
     setups.cancel(work, intent, values.get("cancellation_reason"))
     return render(work, intent)
+
+
+@endpoint(
+    "POST",
+    "/v1/setup_intents/<id>/verify_microdeposits",
+    {"amounts": Sequenced(of=Integer()), "client_secret": Text(), "descriptor_code": Text()},
+)
+def verify(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Of bank accounts, which are not simulated: no intent is in the state for it."""
+    raise setups.unexpected(work.get("setup_intent", id), "verify")
 
 
 @endpoint(
