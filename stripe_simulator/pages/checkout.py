@@ -1,6 +1,7 @@
 """The page of a Checkout session: what is bought, a card, pay or go back."""
 
 from stripe_simulator import cards as test_cards
+from stripe_simulator import validity
 from stripe_simulator.checkout import lines, paying, sessions
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError
@@ -9,7 +10,6 @@ from stripe_simulator.pages.finding import account_with
 from stripe_simulator.pages.html import Markup, badge, button, field, hidden, join, money, notice, rows
 from stripe_simulator.pages.site import Answer, Elsewhere, Page, Visit
 from stripe_simulator.rendering import Json
-from stripe_simulator.validity import code_is_active
 from stripe_simulator.work import Work
 
 _TITLES = {"payment": "Pay {}", "setup": "Save a card with {}", "subscription": "Subscribe to {}"}
@@ -81,7 +81,7 @@ def _reduce(visit: Visit, account: str, id: str) -> Answer | str:
 def _known(work: Work, code: str, session: Record) -> Record:
     for record in work.related("promotion_code", "code", code.lower()):
         coupon = work.find("coupon", record["promotion"]["coupon"])
-        if code_is_active(record, coupon, work.now(session["_clock"])):
+        if validity.code_is_active(record, coupon, work.now(session["_clock"])):
             return record
     raise StripeError("This code is invalid.")
 

@@ -81,7 +81,6 @@ _PAYMENT_SETTINGS = Hash(
 _SHARED: Fields = {
     **dict.fromkeys(
         (
-            "add_invoice_items",
             "application_fee_percent",
             "automatic_tax",
             "backdate_start_date",

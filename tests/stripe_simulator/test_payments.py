@@ -375,5 +375,5 @@ def test_charges_can_be_made_directly(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError) as again:
         charges.capture(held.id)
     assert again.value.code == "charge_already_captured"
-    with pytest.raises(stripe.InvalidRequestError, match="Must provide source or customer"):
+    with pytest.raises(stripe.InvalidRequestError, match="source"):
         charges.create({"amount": 700, "currency": "usd"})
