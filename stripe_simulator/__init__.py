@@ -3,7 +3,8 @@
 The unchanged ``stripe`` library reaches it through its base address. It knows nothing of BillingOS.
 """
 
+from stripe_simulator.chaos import Chaos
 from stripe_simulator.settings import API_VERSION, Settings
 from stripe_simulator.simulator import Simulator
 
-__all__ = ["API_VERSION", "Settings", "Simulator"]
+__all__ = ["API_VERSION", "Chaos", "Settings", "Simulator"]

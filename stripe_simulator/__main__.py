@@ -9,6 +9,10 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from stripe_simulator import chaos
+from stripe_simulator.chaos import Chaos
+from stripe_simulator.errors import StripeError
+from stripe_simulator.settings import Settings
 from stripe_simulator.simulator import Simulator
 
 
@@ -24,7 +28,15 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, stop_on)
     signal.signal(signal.SIGINT, stop_on)
     simulator = Simulator(
-        secret_key=options.secret_key, state_path=options.state, synchronous_clocks=options.synchronous_clocks
+        secret_key=options.secret_key,
+        state_path=options.state,
+        synchronous_clocks=options.synchronous_clocks,
+        settings=Settings(
+            chaos=options.chaos,
+            clock_limits=options.clock_limits,
+            event_days=options.event_days,
+            public_url=options.public_url,
+        ),
     )
     try:
         server = simulator.serve(port=options.port, host=options.host)
@@ -45,6 +57,13 @@ def _cannot_listen(host: str, port: int, error: OSError) -> int:
     return 1
 
 
+def _chaos(text: str) -> Chaos:
+    try:
+        return chaos.read(dict(pair.split("=", 1) for pair in text.split(",") if pair))
+    except (StripeError, ValueError) as bad:
+        raise argparse.ArgumentTypeError(str(bad)) from bad
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("stripe_simulator", description="An offline, stateful Stripe over HTTP.")
     parser.add_argument("--host", default="127.0.0.1")
@@ -56,6 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--synchronous-clocks", action="store_true", help="advancing a test clock answers when it has arrived"
     )
+    parser.add_argument(
+        "--chaos",
+        type=_chaos,
+        default=Chaos(),
+        metavar="duplicate=0.1,seed=7",
+        help="deliver webhooks wrongly: probabilities of duplicate, delay, shuffle, drop; seed; delay_seconds",
+    )
+    parser.add_argument("--clock-limits", action="store_true", help="keep Stripe's limits of test clocks")
+    parser.add_argument("--event-days", type=int, help="forget events after so many days (default: never)")
+    parser.add_argument("--public-url", help="where browsers reach the pages (default: where it listens)")
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
     return parser
 

@@ -45,8 +45,6 @@ class App:
         return self._respond(request)(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
-        if request.path == "/healthz":
-            return Response('{"status": "ok"}', mimetype="application/json")
         request_id = new_id("request")
         replayed = False
         try:
@@ -80,14 +78,14 @@ class App:
         with engine.lock:
             if key is not None:
                 print = idempotency.fingerprint(entry.method, entry.path + repr(sorted(ids.items())), raw)
-                known = idempotency.recall(engine.store, account, key, print)
+                known = idempotency.recall(engine.store, account, key, print, engine.wall())
                 if known is not None:
                     return known["status"], known["body"], True
             values = read_fields(entry.fields, raw)
             work = engine.work(account, request_id=request_id, idempotency_key=key)
             status, body = self._run(entry, work, values, ids)
             if key is not None:
-                idempotency.remember(engine.store, account, key, print, status, body, request_id)
+                idempotency.remember(engine.store, account, key, print, status, body, request_id, engine.wall())
             engine.store.commit()
         engine.dispatch(work.deliveries)
         if work.after is not None:
@@ -98,7 +96,10 @@ class App:
         """Status and body; what a failed request changed is undone, except where Stripe keeps it."""
         paths = values.pop("expand", [])
         try:
-            return 200, _dump(expand(work, entry.call(work, values, ids), paths))
+            body = _dump(expand(work, entry.call(work, values, ids), paths))
+            if entry.dry:
+                self._undo(work)
+            return 200, body
         except StripeError as error:
             if not error.keeps_changes:
                 self._undo(work)

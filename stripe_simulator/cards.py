@@ -5,47 +5,79 @@ from typing import Any
 
 from stripe_simulator.errors import StripeError, invalid
 
+AUTHENTICATION = "authentication_required"
 _DECLINED = "Your card was declined."
-_NO_FUNDS = "Your card has insufficient funds."
+_MESSAGES = {
+    AUTHENTICATION: "Your card was declined. This transaction requires authentication.",
+    "expired_card": "Your card has expired.",
+    "incorrect_cvc": "Your card's security code is incorrect.",
+    "insufficient_funds": "Your card has insufficient funds.",
+    "processing_error": "An error occurred while processing your card. Try again in a little bit.",
+}
+_OWN_CODES = (AUTHENTICATION, "expired_card", "incorrect_cvc", "processing_error")
 
 
 @dataclass(frozen=True)
 class TestCard:
-    """A card number's face and fate. ``decline`` is the decline code of a charge, None where it succeeds."""
+    """A card number's face and fate.
+
+    ``decline`` is the decline code of a charge, None where it succeeds. ``holder`` says when its holder must
+    authenticate: ``always``, or ``unless_set_up`` for later payments. ``dispute`` is the reason for which a payment
+    is disputed afterwards (``inquiry`` for one that is only asked about). ``refund`` is how a refund goes on.
+    """
 
     number: str
     brand: str = "visa"
     decline: str | None = None
     attaches: bool = True
+    holder: str | None = None
+    dispute: str | None = None
+    refund: str | None = None
 
     @property
     def last4(self) -> str:
         """The last four digits."""
         return self.number[-4:]
 
+    def wants_holder(self, set_up: bool) -> bool:
+        """Whether a payment needs 3-D Secure; ``set_up`` cards were authenticated for later use."""
+        return self.holder == "always" or (self.holder == "unless_set_up" and not set_up)
 
-_VISA = TestCard("4242424242424242")
-_DECLINES = TestCard("4000000000000002", decline="generic_decline", attaches=False)
-_FAILS_LATER = TestCard("4000000000000341", decline="generic_decline")
-_WITHOUT_FUNDS = TestCard("4000000000009995", decline="insufficient_funds", attaches=False)
-_MASTERCARD = TestCard("5555555555554444", brand="mastercard")
-_AMEX = TestCard("378282246310005", brand="amex")
+
 _DEBIT = TestCard("4000056655665556")
-
-_BY_NUMBER = {
-    card.number: card for card in (_VISA, _DECLINES, _FAILS_LATER, _WITHOUT_FUNDS, _MASTERCARD, _AMEX, _DEBIT)
+_CARDS: dict[TestCard, tuple[str, ...]] = {
+    TestCard("4242424242424242"): ("visa",),
+    _DEBIT: ("visa_debit",),
+    TestCard("5555555555554444", brand="mastercard"): ("mastercard",),
+    TestCard("378282246310005", brand="amex"): ("amex",),
+    TestCard("4000000000000002", decline="generic_decline", attaches=False): (
+        "chargeDeclined",
+        "visa_chargeDeclined",
+    ),
+    TestCard("4000000000009995", decline="insufficient_funds", attaches=False): (
+        "chargeDeclinedInsufficientFunds",
+        "visa_chargeDeclinedInsufficientFunds",
+    ),
+    TestCard("4000000000009987", decline="lost_card", attaches=False): ("visa_chargeDeclinedLostCard",),
+    TestCard("4000000000009979", decline="stolen_card", attaches=False): ("visa_chargeDeclinedStolenCard",),
+    TestCard("4000000000000069", decline="expired_card", attaches=False): ("chargeDeclinedExpiredCard",),
+    TestCard("4000000000000127", decline="incorrect_cvc", attaches=False): ("chargeDeclinedIncorrectCvc",),
+    TestCard("4000000000000119", decline="processing_error", attaches=False): ("chargeDeclinedProcessingError",),
+    TestCard("4000000000000341", decline="generic_decline"): ("chargeCustomerFail",),
+    TestCard("4000002500003155", holder="unless_set_up"): ("authenticationRequiredOnSetup",),
+    TestCard("4000002760003184", holder="always"): ("authenticationRequired",),
+    TestCard("4000000000003220", holder="always"): ("threeDSecure2Required",),
+    TestCard("4000008260003178", decline="insufficient_funds", holder="always"): (
+        "authenticationRequiredChargeDeclinedInsufficientFunds",
+    ),
+    TestCard("4000000000000259", dispute="fraudulent"): ("createDispute",),
+    TestCard("4000000000002685", dispute="product_not_received"): ("createDisputeProductNotReceived",),
+    TestCard("4000000000001976", dispute="inquiry"): ("createDisputeInquiry",),
+    TestCard("4000000000007726", refund="pending"): ("pendingRefund",),
+    TestCard("4000000000005126", refund="fails"): ("refundFail",),
 }
-_BY_NAME = {
-    "visa": _VISA,
-    "visa_debit": _DEBIT,
-    "mastercard": _MASTERCARD,
-    "amex": _AMEX,
-    "chargeDeclined": _DECLINES,
-    "visa_chargeDeclined": _DECLINES,
-    "chargeDeclinedInsufficientFunds": _WITHOUT_FUNDS,
-    "visa_chargeDeclinedInsufficientFunds": _WITHOUT_FUNDS,
-    "chargeCustomerFail": _FAILS_LATER,
-}
+_BY_NUMBER = {card.number: card for card in _CARDS}
+_BY_NAME = {name: card for card, names in _CARDS.items() for name in names}
 
 
 def by_number(number: str, param: str) -> TestCard:
@@ -73,7 +105,7 @@ def declined(decline: str, **details: Any) -> StripeError:
         decline_message(decline),
         status=402,
         type="card_error",
-        code="card_declined",
+        code=error_code(decline),
         decline_code=decline,
         keeps_changes=True,
         **details,
@@ -82,7 +114,12 @@ def declined(decline: str, **details: Any) -> StripeError:
 
 def decline_message(decline: str) -> str:
     """What the cardholder may read."""
-    return _NO_FUNDS if decline == "insufficient_funds" else _DECLINED
+    return _MESSAGES.get(decline, _DECLINED)
+
+
+def error_code(decline: str) -> str:
+    """The error code over a decline code; most are ``card_declined``."""
+    return decline if decline in _OWN_CODES else "card_declined"
 
 
 def face(card: TestCard, exp_month: int, exp_year: int) -> dict[str, Any]:

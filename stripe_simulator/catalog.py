@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from stripe_simulator.database import Record
-from stripe_simulator.errors import invalid, missing_param, not_simulated
+from stripe_simulator.errors import invalid, missing_param
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.money import decimal_text
@@ -109,7 +109,7 @@ def add_price(work: Work, values: dict[str, Any], prefix: str = "") -> Record:
     """Insert a price; the caller emits ``price.created``."""
     work.get("product", values["product"], "product")
     scheme = values.get("billing_scheme") or "per_unit"
-    recurring = _recurring(values.get("recurring"))
+    recurring = _recurring(work, values.get("recurring"))
     tiers = _tiers(values) if scheme == "tiered" else None
     unit = None if tiers is not None else _amount(values, "unit_amount", prefix)
     lookup_key = values.get("lookup_key")
@@ -151,21 +151,33 @@ def _whole(amount: Decimal | None) -> int | None:
     return None if amount is None or amount != int(amount) else int(amount)
 
 
-def _recurring(values: dict[str, Any] | None) -> Json | None:
+def _recurring(work: Work, values: dict[str, Any] | None) -> Json | None:
     if values is None:
         return None
-    if values.get("usage_type") == "metered" or values.get("meter"):
-        raise not_simulated("metered prices", "recurring[usage_type]")
+    _check_meter(work, values)
     count = values.get("interval_count") or 1
     if count > _LONGEST[values["interval"]]:
         raise invalid("The maximum billing interval is three years.", "recurring[interval_count]")
     return {
         "interval": values["interval"],
         "interval_count": count,
-        "meter": None,
+        "meter": values.get("meter"),
         "trial_period_days": values.get("trial_period_days"),
-        "usage_type": "licensed",
+        "usage_type": values.get("usage_type") or "licensed",
     }
+
+
+def _check_meter(work: Work, values: dict[str, Any]) -> None:
+    """Metered prices and meters go together, since usage records are gone."""
+    metered = values.get("usage_type") == "metered"
+    if values.get("meter"):
+        if not metered:
+            raise invalid("A meter can only be used with `usage_type=metered`.", "recurring[meter]")
+        meter = work.get("billing.meter", values["meter"], "recurring[meter]")
+        if meter["status"] != "active":
+            raise invalid(f"The meter {meter['id']} is inactive.", "recurring[meter]")
+    elif metered:
+        raise invalid("Metered prices must be backed by a meter: recurring[meter] is missing.", "recurring[meter]")
 
 
 def _tiers(values: dict[str, Any]) -> list[Json]:

@@ -1,19 +1,19 @@
-"""Webhook deliveries: one lane an endpoint, retries with back-off under the same event id, a bounded log."""
+"""Webhook deliveries: retries with back-off under the same event id, chaos on demand, a bounded log."""
 
-import heapq
-import itertools
 import json
 import logging
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import requests
-
+from stripe_simulator import events
+from stripe_simulator.chaos import Chaos, Dice, Fate
 from stripe_simulator.database import Record
 from stripe_simulator.engine import Engine
+from stripe_simulator.errors import not_found
+from stripe_simulator.lanes import HttpSender, Lane
 from stripe_simulator.rendering import render
 from stripe_simulator.signatures import sign
 
@@ -24,7 +24,11 @@ LOG_LENGTH = 1_000
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try to deliver an event. ``status`` is the HTTP status, or 0 where no answer came."""
+    """One try to deliver an event.
+
+    ``status`` is the HTTP status, or 0 where no answer came; ``note`` says ``dropped`` (chaos: nothing was sent)
+    or ``duplicate`` (chaos: sent once more).
+    """
 
     at: float
     event: str
@@ -34,6 +38,7 @@ class Attempt:
     url: str
     number: int = 1
     status: int = 0
+    note: str = ""
 
 
 class Deliveries:
@@ -45,9 +50,16 @@ class Deliveries:
         self._send: Deliver = deliver or HttpSender(engine.settings.delivery_timeout)
         self._lanes: dict[str, Lane] = {}
         self._changed = threading.Condition()
-        self._open: set[str] = set()
+        self._open: dict[str, int] = {}  # delivery → its turn: only the lane entry of that turn is sent
+        self._held: defaultdict[str, list[tuple[int, Record]]] = defaultdict(list)
         self._stopped = False
         self.log: deque[Attempt] = deque(maxlen=LOG_LENGTH)
+        self.unleash(engine.settings.chaos)
+
+    def unleash(self, chaos: Chaos) -> None:
+        """From now on deliver so; every endpoint's dice begin anew."""
+        with self._changed:
+            self.chaos, self._dice = chaos, dict[str, Dice]()
 
     def resume(self) -> None:
         """Take up what an earlier process left undelivered."""
@@ -55,20 +67,46 @@ class Deliveries:
         with self._engine.lock:
             left = sorted(self._engine.store.all(platform, "delivery"), key=lambda record: str(record["id"]))
         for delivery in left:
-            self._queue(delivery)
+            self._queue(delivery, delivery["not_before"])
 
     def dispatch(self, deliveries: list[Record]) -> None:
         """Send what a unit of work has queued: at once when in-process, else in the background."""
         with self._changed:
-            self._open.update(delivery["id"] for delivery in deliveries)
+            self._open.update((delivery["id"], 0) for delivery in deliveries)
         for delivery in deliveries:
-            if self._inline:
-                self.attempt(delivery)
-            else:
-                self._queue(delivery)
+            fate = self._fate(delivery)
+            if fate.dropped:
+                self._drop(delivery)
+                continue
+            self._go(delivery, fate)
+            if fate.copies > 1:
+                self._go(delivery | {"id": f"{delivery['id']}_copy", "copy": True}, Fate())
+            self._overtake(delivery["endpoint"])
+
+    def redeliver(self, event_id: str, endpoint_id: str | None = None) -> int:
+        """Send an event again, to the endpoints that want it or to the one named; to how many."""
+        engine, platform = self._engine, self._engine.settings.platform_account
+        with engine.lock:
+            accounts = engine.store.accounts_with("event")
+            event = next((one for name in accounts if (one := engine.store.find(name, "event", event_id))), None)
+            if event is None:
+                raise not_found("event", event_id, "id")
+            wanting = [
+                endpoint
+                for endpoint in engine.store.all(platform, "webhook_endpoint")
+                if endpoint_id == endpoint["id"] or (endpoint_id is None and events.wants(endpoint, event, platform))
+            ]
+            if endpoint_id is not None and not wanting:
+                raise not_found("webhook endpoint", endpoint_id, "endpoint", 400)
+        with engine.unit(event["_account"]) as work, work.edit(event):
+            for endpoint in wanting:
+                events.queue_for(work, endpoint, event)
+        return len(wanting)
 
     def drain(self, timeout: float) -> bool:
         """Wait until nothing is left to deliver; False if that takes longer than ``timeout`` seconds."""
+        for endpoint in list(self._held):
+            self._overtake(endpoint, everything=True)
         with self._changed:
             return self._changed.wait_for(lambda: not self._open, timeout)
 
@@ -78,13 +116,60 @@ class Deliveries:
         for lane in list(self._lanes.values()):
             lane.stop()
 
-    def attempt(self, delivery: Record) -> None:
+    @property
+    def pending(self) -> int:
+        """Deliveries that are still to be made."""
+        with self._changed:
+            return len(self._open)
+
+    def _fate(self, delivery: Record) -> Fate:
+        with self._changed:
+            if self.chaos.quiet:
+                return Fate()
+            if delivery["endpoint"] not in self._dice:
+                self._dice[delivery["endpoint"]] = Dice(self.chaos, self._name(delivery))
+            return self._dice[delivery["endpoint"]].throw()
+
+    def _name(self, delivery: Record) -> str:
+        """What an endpoint is called in every run: not its id."""
+        platform = self._engine.settings.platform_account
+        endpoint = self._engine.store.find(platform, "webhook_endpoint", delivery["endpoint"])
+        return "" if endpoint is None else f"{endpoint['url']} {endpoint['_connect']}"
+
+    def _go(self, delivery: Record, fate: Fate) -> None:
+        if fate.wait:
+            self._queue(delivery, time.time() + fate.wait)
+        elif fate.overtaken_by:
+            with self._changed:
+                self._held[delivery["endpoint"]].append((fate.overtaken_by, delivery))
+            self._queue(delivery, time.time() + self.chaos.hold_seconds)
+        else:
+            self._send_now(delivery)
+
+    def _send_now(self, delivery: Record) -> None:
+        with self._changed:
+            turn = self._open.setdefault(delivery["id"], 0)
+        if self._inline:
+            self.attempt(delivery, turn)
+        else:
+            self._queue(delivery, delivery["not_before"])
+
+    def _overtake(self, endpoint: str, *, everything: bool = False) -> None:
+        """Another delivery went by: let go of those that have waited for enough."""
+        with self._changed:
+            waiting = [(left - 1, held) for left, held in self._held[endpoint] if held["id"] in self._open]
+            freed = [held for left, held in waiting if left < 0 or everything]
+            self._held[endpoint] = [(left, held) for left, held in waiting if left >= 0 and not everything]
+        for held in freed:
+            self._send_now(held)
+
+    def attempt(self, delivery: Record, turn: int) -> None:
         """Try once. Success and exhaustion end the delivery; a failure puts it back with a delay."""
-        if self._stopped:
+        if self._stopped or not self._claim(delivery, turn):
             return
         prepared = self._prepare(delivery)
         if prepared is None:
-            self._close(delivery)
+            self._forget(delivery)
             return
         body, headers, note = prepared
         try:
@@ -93,7 +178,18 @@ class Deliveries:
             log.exception("webhook to %s raised", note.url)
             status = 0
         self.log.append(replace(note, number=delivery["attempts"] + 1, status=status))
-        self._record(delivery, 200 <= status < 300)
+        if delivery.get("copy"):
+            self._close(delivery)
+        else:
+            self._record(delivery, 200 <= status < 300)
+
+    def _claim(self, delivery: Record, turn: int) -> bool:
+        """Whether this turn is the one to send; whoever else holds the delivery comes too late."""
+        with self._changed:
+            if self._open.get(delivery["id"]) != turn:
+                return False
+            self._open[delivery["id"]] = turn + 1
+            return True
 
     def _prepare(self, delivery: Record) -> tuple[bytes, dict[str, str], Attempt] | None:
         engine, platform = self._engine, self._engine.settings.platform_account
@@ -112,8 +208,23 @@ class Deliveries:
             "Stripe-Signature": sign(body, secret, int(now)),
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
-        note = Attempt(now, shown["id"], shown["type"], shown.get("account"), delivery["endpoint"], url)
-        return body, headers, note
+        account, note = shown.get("account"), "duplicate" if delivery.get("copy") else ""
+        return body, headers, Attempt(now, shown["id"], shown["type"], account, endpoint["id"], url, note=note)
+
+    def _drop(self, delivery: Record) -> None:
+        """Chaos: never sent. The event keeps its pending webhook, so that ``delivery_success`` tells."""
+        prepared = self._prepare(delivery)
+        if prepared is not None:
+            self.log.append(replace(prepared[2], note="dropped"))
+        self._forget(delivery)
+
+    def _forget(self, delivery: Record) -> None:
+        """End a delivery that was not made; an endpoint that is enabled again gets only what happens then."""
+        with self._engine.lock:
+            if self._engine.store.find(delivery["_account"], "delivery", delivery["id"]) is not None:
+                self._engine.store.delete(delivery)
+                self._engine.store.commit()
+        self._close(delivery)
 
     def _record(self, delivery: Record, delivered: bool) -> None:
         delays = self._engine.settings.delivery_delays
@@ -121,7 +232,8 @@ class Deliveries:
         with self._engine.lock:
             store = self._engine.store
             if ended:
-                self._settle_event(delivery)
+                if delivered:
+                    self._settle_event(delivery)
                 store.delete(delivery)
             else:
                 store.touch(delivery)
@@ -131,7 +243,7 @@ class Deliveries:
         if ended:
             self._close(delivery)
         else:
-            self._queue(delivery)
+            self._queue(delivery, delivery["not_before"])
 
     def _settle_event(self, delivery: Record) -> None:
         event = self._engine.store.find(delivery["event_account"], "event", delivery["event"])
@@ -139,77 +251,17 @@ class Deliveries:
             self._engine.store.touch(event)
             event["pending_webhooks"] = max(event["pending_webhooks"] - 1, 0)
 
-    def _queue(self, delivery: Record) -> None:
+    def _queue(self, delivery: Record, not_before: float) -> None:
         if self._stopped:
             return
         with self._changed:
-            self._open.add(delivery["id"])
+            turn = self._open.setdefault(delivery["id"], 0)
             lane = self._lanes.get(delivery["endpoint"])
             if lane is None:
                 lane = self._lanes[delivery["endpoint"]] = Lane(self.attempt)
-        lane.put(delivery)
+        lane.put(delivery, turn, not_before)
 
     def _close(self, delivery: Record) -> None:
         with self._changed:
-            self._open.discard(delivery["id"])
+            self._open.pop(delivery["id"], None)
             self._changed.notify_all()
-
-
-class Lane:
-    """The thread that delivers to one endpoint, in order; a retry does not hold up what comes after it."""
-
-    def __init__(self, attempt: Callable[[Record], None]) -> None:
-        self._attempt = attempt
-        self._heap: list[tuple[float, int, Record]] = []
-        self._count = itertools.count()
-        self._wake = threading.Condition()
-        self._stopped = False
-        threading.Thread(target=self._run, name="deliveries", daemon=True).start()
-
-    def put(self, delivery: Record) -> None:
-        """Deliver when its time has come."""
-        with self._wake:
-            heapq.heappush(self._heap, (delivery["not_before"], next(self._count), delivery))
-            self._wake.notify()
-
-    def stop(self) -> None:
-        """End after the try under way."""
-        with self._wake:
-            self._stopped = True
-            self._wake.notify()
-
-    def _run(self) -> None:
-        while (delivery := self._next()) is not None:
-            try:
-                self._attempt(delivery)
-            except Exception:
-                log.exception("delivery %s failed inside the simulator", delivery["id"])
-
-    def _next(self) -> Record | None:
-        with self._wake:
-            while not self._stopped:
-                wait = self._heap[0][0] - time.time() if self._heap else None
-                if wait is not None and wait <= 0:
-                    return heapq.heappop(self._heap)[2]
-                self._wake.wait(wait)
-            return None
-
-
-class HttpSender:
-    """Posts over HTTP with one session a thread."""
-
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
-        self._local = threading.local()
-
-    def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        """The HTTP status, or 0 where no answer came."""
-        session = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = requests.Session()
-        try:
-            answer = session.post(url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False)
-        except requests.RequestException as error:
-            log.info("webhook to %s: %s", url, error)
-            return 0
-        return int(answer.status_code)

@@ -25,6 +25,7 @@ class Engine:
         self.settings = settings
         self.wall = wall
         self.lock = threading.RLock()
+        self.page_root = settings.public_url or "http://127.0.0.1:12111"  # until a server says where it listens
         self.dispatch: Callable[[list[Record]], None] = lambda deliveries: None
 
     def work(self, account: str, *, request_id: str | None = None, idempotency_key: str | None = None) -> Work:
@@ -34,6 +35,7 @@ class Engine:
             settings=self.settings,
             account=account,
             wall=self.wall,
+            page_root=self.page_root,
             run_clock=self.run_clock,
             run_clock_in_background=self.run_clock_in_background,
             request_id=request_id,

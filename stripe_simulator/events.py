@@ -11,6 +11,8 @@ from stripe_simulator.rendering import Json, render
 from stripe_simulator.settings import API_VERSION
 from stripe_simulator.work import Work
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+
 
 def emit(work: Work, type: str, record: Record, previous: Json | None = None) -> None:
     """Record that something happened to an object, at the time of the clock that it lives by."""
@@ -31,7 +33,7 @@ def emit_snapshot(work: Work, type: str, snapshot: Json, *, clock: str | None, p
     }
     if work.account != work.platform:
         body["account"] = work.account
-    event = work.insert("event", body, data=json.dumps(data, separators=(",", ":")))
+    event = work.insert("event", body, data=_ENCODER.encode(data), made=work.wall())
     _queue(work, event)
 
 
@@ -41,9 +43,11 @@ def updating(work: Work, record: Record, type: str | None = None) -> Iterator[Re
     before = render(work, record)
     with work.edit(record):
         yield record
-    previous = changes(before, render(work, record))
+    after = render(work, record)
+    previous = changes(before, after)
     if previous:
-        emit(work, type or f"{_EVENT_NAMES.get(record['_kind'], record['_kind'])}.updated", record, previous)
+        name = type or f"{_EVENT_NAMES.get(record['_kind'], record['_kind'])}.updated"
+        emit_snapshot(work, name, after, clock=record["_clock"], previous=previous)
 
 
 _EVENT_NAMES = {"subscription": "customer.subscription"}
@@ -78,18 +82,23 @@ def wants(endpoint: Record, event: Record, platform: str) -> bool:
 def _queue(work: Work, event: Record) -> None:
     for endpoint in work.store.all(work.platform, "webhook_endpoint"):
         if wants(endpoint, event, work.platform):
-            delivery: dict[str, Any] = {
-                "id": new_id("delivery"),
-                "_account": work.platform,
-                "_kind": "delivery",
-                "_clock": None,
-                "_due": None,
-                "event": event["id"],
-                "event_account": event["_account"],
-                "endpoint": endpoint["id"],
-                "attempts": 0,
-                "not_before": 0.0,
-            }
-            work.store.insert(delivery)
-            work.deliveries.append(delivery)
-            event["pending_webhooks"] += 1
+            queue_for(work, endpoint, event)
+
+
+def queue_for(work: Work, endpoint: Record, event: Record) -> None:
+    """Let an endpoint have an event; the caller has said that the event changes."""
+    delivery: dict[str, Any] = {
+        "id": new_id("delivery"),
+        "_account": work.platform,
+        "_kind": "delivery",
+        "_clock": None,
+        "_due": None,
+        "event": event["id"],
+        "event_account": event["_account"],
+        "endpoint": endpoint["id"],
+        "attempts": 0,
+        "not_before": 0.0,
+    }
+    work.store.insert(delivery)
+    work.deliveries.append(delivery)
+    event["pending_webhooks"] += 1

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from stripe_simulator.checkout import lines as checkout_lines
 from stripe_simulator.errors import invalid
 from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.store import clone
 from stripe_simulator.work import Work
 
 DEEPEST = 4  # levels, as at Stripe
@@ -12,16 +14,33 @@ DEEPEST = 4  # levels, as at Stripe
 # object → field → the kind that its id names
 _REFERENCES: dict[str, dict[str, str]] = {
     "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "checkout.session": {
+        "customer": "customer",
+        "invoice": "invoice",
+        "payment_intent": "payment_intent",
+        "setup_intent": "setup_intent",
+        "subscription": "subscription",
+    },
+    "billing_portal.session": {"configuration": "billing_portal.configuration"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "credit_note": {
+        "customer": "customer",
+        "customer_balance_transaction": "customer_balance_transaction",
+        "invoice": "invoice",
+    },
     "customer": {"test_clock": "test_helpers.test_clock"},
+    "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
+    "discount": {"customer": "customer", "promotion_code": "promotion_code"},
     "entitlements.active_entitlement": {"feature": "entitlements.feature"},
     "invoice": {
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "discount",
         "test_clock": "test_helpers.test_clock",
     },
     "invoice_payment": {"invoice": "invoice"},
-    "invoiceitem": {"customer": "customer", "invoice": "invoice"},
-    "line_item": {"subscription": "subscription"},
+    "invoiceitem": {"customer": "customer", "discounts": "discount", "invoice": "invoice"},
+    "line_item": {"discounts": "discount", "subscription": "subscription"},
     "payment_intent": {
         "customer": "customer",
         "payment_method": "payment_method",
@@ -31,20 +50,43 @@ _REFERENCES: dict[str, dict[str, str]] = {
     "plan": {"product": "product"},
     "price": {"product": "product"},
     "product": {"default_price": "price"},
+    "refund": {
+        "charge": "charge",
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+        "payment_method": "payment_method",
+    },
+    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
+    "subscription_schedule": {
+        "customer": "customer",
+        "subscription": "subscription",
+        "test_clock": "test_helpers.test_clock",
+    },
+    "promotion_code": {"customer": "customer"},
     "subscription": {
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "discount",
         "latest_invoice": "invoice",
+        "pending_setup_intent": "setup_intent",
+        "schedule": "subscription_schedule",
         "test_clock": "test_helpers.test_clock",
     },
+    "subscription_item": {"discounts": "discount"},
 }
+
+# in hashes that are no objects: the entries of discount_amounts, and those of a credit note's refunds
+_UNNAMED = {"discount": "discount", "refund": "refund"}
 
 # paths through plain hashes: (object, path within it) → kind
 _NESTED: dict[tuple[str, str], str] = {
     ("customer", "invoice_settings.default_payment_method"): "payment_method",
+    ("discount", "source.coupon"): "coupon",
     ("invoice", "parent.subscription_details.subscription"): "subscription",
     ("invoice_payment", "payment.payment_intent"): "payment_intent",
+    ("invoiceitem", "pricing.price_details.price"): "price",
     ("line_item", "pricing.price_details.price"): "price",
+    ("promotion_code", "promotion.coupon"): "coupon",
 }
 
 
@@ -73,7 +115,7 @@ def _expand(work: Work, node: Any, parts: list[str], path: str) -> None:
         _expand(work, _at(node, parts[:used]), parts[used:], path)
         return
     name = parts[0]
-    kind = _REFERENCES.get(str(node.get("object")), {}).get(name)
+    kind = _REFERENCES.get(str(node.get("object")), _UNNAMED).get(name)
     included = _INCLUDED.get((str(node.get("object")), name))
     if kind is not None:
         node[name] = _load(work, kind, node.get(name))
@@ -103,12 +145,17 @@ def _at(node: Any, steps: list[str]) -> Any:
 
 
 def _load(work: Work, kind: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_load(work, kind, one) for one in value]
     if not isinstance(value, str):
         return value
     record = work.find(kind, value)
     if record is None:
-        return {"id": value, "object": kind, "deleted": True} if kind in ("customer", "product") else value
+        return {"id": value, "object": kind, "deleted": True} if kind in _DELETED_SHOWN else value
     return render(work, record)
+
+
+_DELETED_SHOWN = ("coupon", "customer", "product")
 
 
 def _not_expandable(path: str) -> Exception:
@@ -131,9 +178,28 @@ def _confirmation_secret(work: Work, shown: Json) -> Json | None:
     return None
 
 
+def _price_currencies(work: Work, shown: Json) -> Any:
+    own = {name: shown[name] for name in ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")}
+    return {shown["currency"]: own} | clone(work.get("price", shown["id"]).get("_currency_options") or {})
+
+
+def _line_items(work: Work, shown: Json) -> Json:
+    sold = checkout_lines.shown(work, work.get("checkout.session", shown["id"]))
+    return list_object(f"/v1/checkout/sessions/{shown['id']}/line_items", sold[:10], len(sold) > 10)
+
+
 def _tiers(work: Work, shown: Json) -> Any:
     tiers = work.get("price", shown["id"])["_tiers"]
     return None if tiers is None else [dict(tier) for tier in tiers]
+
+
+def _applies_to(work: Work, shown: Json) -> Any:
+    products = work.get("coupon", shown["id"])["_products"]
+    return None if products is None else {"products": list(products)}
+
+
+def _currency_options(work: Work, shown: Json) -> Any:
+    return dict(work.get("coupon", shown["id"])["_currency_options"])
 
 
 def _subscriptions(work: Work, shown: Json) -> Json:
@@ -146,17 +212,26 @@ def _subscriptions(work: Work, shown: Json) -> Json:
     return list_object(f"/v1/customers/{shown['id']}/subscriptions", current[:10], len(current) > 10)
 
 
+def _refunds(work: Work, shown: Json) -> Json:
+    newest = [render(work, refund) for refund in reversed(work.related("refund", "charge", shown["id"]))]
+    return list_object(f"/v1/charges/{shown['id']}/refunds", newest[:10], len(newest) > 10)
+
+
 def _nothing(url: str) -> Callable[[Work, Json], Json]:
     return lambda work, shown: list_object(url.format(id=shown["id"]), [])
 
 
 _INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
-    ("charge", "refunds"): _nothing("/v1/charges/{id}/refunds"),
+    ("checkout.session", "line_items"): _line_items,
+    ("charge", "refunds"): _refunds,
+    ("coupon", "applies_to"): _applies_to,
+    ("coupon", "currency_options"): _currency_options,
     ("customer", "sources"): _nothing("/v1/customers/{id}/sources"),
     ("customer", "subscriptions"): _subscriptions,
     ("customer", "tax_ids"): _nothing("/v1/customers/{id}/tax_ids"),
     ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
     ("plan", "tiers"): _tiers,
+    ("price", "currency_options"): _price_currencies,
     ("price", "tiers"): _tiers,
 }

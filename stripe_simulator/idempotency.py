@@ -12,6 +12,7 @@ from stripe_simulator.errors import StripeError
 from stripe_simulator.store import Store
 
 KIND = "idempotency"
+LIFETIME = 24 * 3_600  # seconds of wall time
 
 
 def fingerprint(method: str, path: str, raw: dict[str, Any]) -> str:
@@ -19,9 +20,12 @@ def fingerprint(method: str, path: str, raw: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([method, path, raw], sort_keys=True).encode()).hexdigest()
 
 
-def recall(store: Store, account: str, key: str, print: str) -> Record | None:
-    """What was answered under this key, or None; a StripeError where the request was another one."""
+def recall(store: Store, account: str, key: str, print: str, now: int) -> Record | None:
+    """What was answered under this key in the last day, or None; a StripeError where the request was another one."""
     found = store.find(account, KIND, key)
+    if found is not None and now - found.get("created", now) >= LIFETIME:
+        store.delete(found)
+        return None
     if found is not None and found["fingerprint"] != print:
         raise StripeError(
             "Keys for idempotent requests can only be used with the same parameters they were first used "
@@ -31,7 +35,9 @@ def recall(store: Store, account: str, key: str, print: str) -> Record | None:
     return found
 
 
-def remember(store: Store, account: str, key: str, print: str, status: int, body: str, request_id: str) -> None:
+def remember(
+    store: Store, account: str, key: str, print: str, status: int, body: str, request_id: str, now: int
+) -> None:
     """Keep an answer; it is committed together with what the request changed."""
     store.insert(
         {
@@ -40,6 +46,7 @@ def remember(store: Store, account: str, key: str, print: str, status: int, body
             "_kind": KIND,
             "_clock": None,
             "_due": None,
+            "created": now,
             "fingerprint": print,
             "status": status,
             "body": body,

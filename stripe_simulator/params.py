@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from stripe_simulator.errors import invalid, missing_param, unknown_param
+from stripe_simulator.errors import invalid, missing_param, not_simulated, unknown_param
 
 _INTEGER = re.compile(r"^-?\d{1,18}$")
 
@@ -163,6 +163,21 @@ class Hash(Param):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Named(Param):
+    """Values of one kind by names that the caller chooses (``currency_options[eur][…]``). An empty string: none."""
+
+    of: Param = field(default_factory=Text)
+
+    def read(self, raw: Any, name: str) -> dict[str, Any]:
+        """The typed values by name."""
+        if raw == "":
+            return {}
+        if not isinstance(raw, dict):
+            raise invalid("Invalid object", name)
+        return {key: self.of.read(value, f"{name}[{key}]") for key, value in raw.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sequenced(Param):
     """A list. An empty string is the empty list."""
 
@@ -192,6 +207,15 @@ class Range(Param):
             return read_fields(bounds, raw, name)
         exact = bound.read(raw, name)
         return {"gte": int(exact or 0), "lte": int(exact or 0)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsimulated(Param):
+    """What Stripe takes and the simulator does not: a 400 that says so."""
+
+    def read(self, raw: Any, name: str) -> None:
+        """Never a value."""
+        raise not_simulated(name, name)
 
 
 EXPAND: Fields = {"expand": Sequenced(of=Text(required=True))}

@@ -6,6 +6,8 @@ That is what brings a subscription of the 31st back to the 31st: 31 January, 28 
 import calendar
 from datetime import UTC, datetime, timedelta
 
+_LONGEST = {"day": 86_400, "week": 604_800, "month": 2_678_400, "year": 31_622_400}  # seconds
+
 
 def boundary(anchor: int, interval: str, count: int, number: int) -> int:
     """Unix seconds of the ``number``-th boundary after the anchor, for ``count`` intervals a period.
@@ -25,9 +27,20 @@ def boundary(anchor: int, interval: str, count: int, number: int) -> int:
     return int(moved.timestamp())
 
 
+def whole_period(anchor: int, interval: str, count: int, start: int, end: int) -> int:
+    """When the whole period that ends at ``end`` began; ``start`` itself where ``end`` is no boundary.
+
+    A first period up to an anchor of one's own is shorter than what its price is for.
+    """
+    number = max((end - anchor) // _LONGEST[interval] // count, 0)
+    while boundary(anchor, interval, count, number) < end:
+        number += 1
+    return boundary(anchor, interval, count, number - 1) if boundary(anchor, interval, count, number) == end else start
+
+
 def next_boundary(anchor: int, interval: str, count: int, after: int) -> int:
     """The first boundary later than ``after``, which is not before the anchor."""
-    seconds = {"day": 86_400, "week": 604_800, "month": 2_678_400, "year": 31_622_400}[interval] * count
+    seconds = _LONGEST[interval] * count
     number = (after - anchor) // seconds  # never too far: every period is at most this long
     while boundary(anchor, interval, count, number) <= after:
         number += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from waitress.server import create_server
 
 if TYPE_CHECKING:
-    from stripe_simulator.app import App
+    from _typeshed.wsgi import WSGIApplication
 
 THREADS = 8
 
@@ -16,7 +16,9 @@ THREADS = 8
 class Server:
     """Serves in the background from the moment it is made until it is closed."""
 
-    def __init__(self, app: "App", host: str, port: int, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, app: "WSGIApplication", host: str, port: int, on_close: Callable[[], None] | None = None
+    ) -> None:
         # Own socket map: several servers can live in one process.
         self._server: Any = create_server(
             app,

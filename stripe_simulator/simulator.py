@@ -7,19 +7,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import stripe_simulator.resources  # noqa: F401 - fills the table of endpoints
+from stripe_simulator.admin import Admin
 from stripe_simulator.app import App
+from stripe_simulator.chaos import Chaos
 from stripe_simulator.database import Database
 from stripe_simulator.deliveries import Attempt, Deliver, Deliveries
 from stripe_simulator.engine import Engine
+from stripe_simulator.faults import Faults
+from stripe_simulator.front import Front
 from stripe_simulator.ids import random_text
+from stripe_simulator.pages import views
+from stripe_simulator.pages.site import Site
 from stripe_simulator.rendering import Json
 from stripe_simulator.resources.accounts import ensure_platform
 from stripe_simulator.resources.webhook_endpoints import register
+from stripe_simulator.retention import sweep
 from stripe_simulator.server import Server
 from stripe_simulator.settings import API_VERSION, Settings
 from stripe_simulator.store import Store
 
 TICK_SECONDS = 1.0
+SWEEP_SECONDS = 3_600
 log = logging.getLogger("stripe_simulator")
 
 
@@ -52,7 +60,14 @@ class Simulator:
         self.engine = Engine(Store(self._database), self.settings, lambda: int(read()))
         self._deliveries = Deliveries(self.engine, deliver)
         self.engine.dispatch = self._deliveries.dispatch
-        self.app = App(self.engine)
+        self.faults = Faults()
+        self.app = Front(
+            App(self.engine),
+            Admin(self.engine, self._deliveries, self.faults),
+            Site(self.engine, views.all_views(self._deliveries)),
+            self.faults,
+            platform,
+        )
         self._stopping = threading.Event()
         self._ticker: threading.Thread | None = None
         with self.engine.unit(platform) as work:
@@ -61,6 +76,7 @@ class Simulator:
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Server:
         """A server in the background (port 0 picks a free one); a context manager that stops it."""
         server = Server(self.app, host, port, on_close=self.close)
+        self.engine.page_root = self.settings.public_url or server.url
         self.start()
         return server
 
@@ -84,6 +100,10 @@ class Simulator:
         """Process at once what the wall clock has made due; the background does so every second."""
         self.engine.tick()
 
+    def forget(self) -> int:
+        """Forget at once what is too old (keys of a day, events by the settings); the background does so hourly."""
+        return sweep(self.engine)
+
     def add_webhook_endpoint(
         self,
         url: str,
@@ -96,6 +116,14 @@ class Simulator:
         with self.engine.unit(self.settings.platform_account) as work:
             return register(work, url, secret, connect, api_version, list(enabled_events))
 
+    def unleash(self, chaos: Chaos) -> None:
+        """Deliver webhooks so from now on."""
+        self._deliveries.unleash(chaos)
+
+    def redeliver(self, event: str, endpoint: str | None = None) -> int:
+        """Send an event once more, to the endpoints that want it or to the one named; to how many."""
+        return self._deliveries.redeliver(event, endpoint)
+
     def drain_deliveries(self, timeout: float = 30.0) -> bool:
         """Wait until every webhook is delivered or given up; False if ``timeout`` seconds did not suffice."""
         return self._deliveries.drain(timeout)
@@ -106,9 +134,13 @@ class Simulator:
         return list(self._deliveries.log)
 
     def _tick(self) -> None:
+        swept = -float(SWEEP_SECONDS)
         while not self._stopping.wait(TICK_SECONDS):
             try:
                 self.engine.tick()
+                if time.monotonic() - swept > SWEEP_SECONDS:
+                    swept = time.monotonic()
+                    sweep(self.engine)
             except Exception:
                 log.exception("the wall clock's tick failed")
 

@@ -16,8 +16,18 @@ Key = tuple[str, str, str]
 
 # kind → index name → the values under which a record is found
 INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
+    "billing.meter": {"event_name": lambda r: [r["event_name"]]},
+    "billing.meter_event": {
+        "identifier": lambda r: [r["identifier"]],
+        "meter_customer": lambda r: [] if r["_canceled"] else [f"{r['_meter']}/{r['_customer']}"],
+    },
+    "checkout.session": {"intent": lambda r: [r["_intent"]]},
+    "credit_note": {"customer": lambda r: [r["customer"]], "invoice": lambda r: [r["invoice"]]},
     "customer": {"clock": lambda r: [r["_clock"]]},
+    "customer_balance_transaction": {"customer": lambda r: [r["customer"]]},
+    "discount": {"customer": lambda r: [r["customer"]]},
     "entitlements.active_entitlement": {"customer": lambda r: [r["_customer"]]},
+    "dispute": {"charge": lambda r: [r["charge"]], "payment_intent": lambda r: [r["payment_intent"]]},
     "invoice": {
         "customer": lambda r: [r["customer"]],
         "subscription": lambda r: [r["_subscription"]],
@@ -26,7 +36,7 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
         "invoice": lambda r: [r["invoice"]],
         "payment_intent": lambda r: [r["payment"].get("payment_intent")],
     },
-    "invoiceitem": {"customer": lambda r: [r["customer"]]},
+    "invoiceitem": {"customer": lambda r: [r["customer"]], "invoice": lambda r: [r["invoice"]]},
     "charge": {
         "customer": lambda r: [r["customer"]],
         "payment_intent": lambda r: [r["payment_intent"]],
@@ -34,7 +44,11 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
     "payment_intent": {"customer": lambda r: [r["customer"]]},
     "payment_method": {"customer": lambda r: [r["customer"]]},
     "price": {"product": lambda r: [r["product"]], "lookup_key": lambda r: [r["lookup_key"]]},
+    "promotion_code": {"code": lambda r: [r["code"].lower()]},
     "product_feature": {"product": lambda r: [r["_product"]]},
+    "refund": {"charge": lambda r: [r["charge"]], "payment_intent": lambda r: [r["payment_intent"]]},
+    "setup_intent": {"customer": lambda r: [r["customer"]]},
+    "subscription_schedule": {"customer": lambda r: [r["customer"]]},
     "subscription": {
         "customer": lambda r: [r["customer"]],
         "item": lambda r: [item["id"] for item in r["items"]["data"]],
@@ -45,11 +59,12 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
 
 def clone(value: Any) -> Any:
     """A deep copy of JSON."""
-    if isinstance(value, dict):
-        return {key: clone(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [clone(child) for child in value]
-    return value
+    if type(value) is dict:
+        return {key: clone(child) if type(child) in _NESTING else child for key, child in value.items()}
+    return [clone(child) for child in value] if type(value) is list else value
+
+
+_NESTING = frozenset((dict, list))
 
 
 class Store:
@@ -82,6 +97,10 @@ class Store:
     def accounts_with(self, kind: str) -> list[str]:
         """The accounts that hold records of a kind."""
         return [account for (account, held), records in self._kinds.items() if held == kind and records]
+
+    def counts(self, account: str) -> dict[str, int]:
+        """How many records of each kind an account holds."""
+        return {kind: len(records) for (holder, kind), records in self._kinds.items() if holder == account and records}
 
     def related(self, account: str, kind: str, index: str, value: str | None) -> list[Record]:
         """Records found under a value of an index, oldest first."""
@@ -138,8 +157,13 @@ class Store:
                 changed.append(record)
             elif before is not None:
                 deleted.append(before)
-        self._database.write(changed, deleted)
+        texts = [(record["_account"], record["id"], record.pop("_data")) for record in changed if "_data" in record]
+        self._database.write(changed, deleted, texts)
         self._before.clear()
+
+    def text(self, record: Record) -> str:
+        """An event's long text, which leaves memory when it is committed."""
+        return str(record["_data"]) if "_data" in record else self._database.text(record["_account"], record["id"])
 
     def rollback(self) -> None:
         """Undo every change since the last commit."""

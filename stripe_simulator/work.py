@@ -24,6 +24,7 @@ class Work:
     wall: Callable[[], int]
     run_clock: Callable[[str, str, Callable[[list[Record]], None]], None]
     run_clock_in_background: Callable[[str, str], None]
+    page_root: str = ""  # where a browser reaches the simulator's pages
     request_id: str | None = None
     idempotency_key: str | None = None
     deliveries: list[Record] = field(default_factory=list)
@@ -70,7 +71,7 @@ class Work:
     ) -> Record:
         """Add an object; ``body`` wins over the generated id and the common fields."""
         record: Record = {"id": id or new_id(kind), "object": kind} | body
-        if kind != "account":  # the only object that does not say so
+        if kind not in _SILENT:
             record.setdefault("livemode", False)
         record |= {f"_{name}": value for name, value in private.items()}
         record |= {"_account": self.account, "_kind": kind, "_clock": clock}
@@ -90,7 +91,11 @@ class Work:
         self.store.delete(record)
 
 
+_SILENT = ("account", "discount", "refund")  # the objects that do not say whether they are live
 _LABELS = {
+    "billing.meter": "meter",
+    "promotion_code": "promotion code",
+    "tax_rate": "tax rate",
     "test_helpers.test_clock": "test clock",
     "payment_method": "PaymentMethod",
     "payment_intent": "payment_intent",

@@ -6,14 +6,15 @@ at once.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from stripe_simulator import catalog, proration
-from stripe_simulator.billing import lines, standing, subscriptions
+from stripe_simulator.billing import adjustments, billed, lines, metering, standing, subscriptions
 from stripe_simulator.database import Record
 from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
 from stripe_simulator.events import emit
-from stripe_simulator.money import amount_of
+from stripe_simulator.money import amount_of, rounded
 from stripe_simulator.params import merged_metadata
 from stripe_simulator.periods import boundary
 from stripe_simulator.rendering import Json
@@ -97,11 +98,18 @@ def bill(work: Work, subscription: Record, change: Change, values: dict[str, Any
             if not change.restarted and _terms(item) != _terms(old.get(id)):
                 _debit(work, subscription, item, change.at)
     if change.restarted:
-        drawn = [lines.period_line(work, subscription, item) for item in subscription["items"]["data"]]
+        free = subscription["status"] == "trialing"
+        drawn = [lines.period_line(work, subscription, item, free=free) for item in subscription["items"]["data"]]
         return subscriptions.draft_now(work, subscription, drawn)
     if change.prorates and change.differs and values.get("proration_behavior") == "always_invoice":
         return subscriptions.draft_now(work, subscription, [])
     return None
+
+
+def credit_all(work: Work, subscription: Record, at: int) -> None:
+    """Pending credits for the unused time of every item, when a subscription ends in mid-period."""
+    for item in subscription["items"]["data"]:
+        _credit(work, subscription, item, at)
 
 
 def _proration_date(subscription: Record, values: dict[str, Any], now: int) -> int:
@@ -112,11 +120,11 @@ def _proration_date(subscription: Record, values: dict[str, Any], now: int) -> i
     return int(at)
 
 
-def _terms(item: Json | None) -> tuple[str, int] | None:
+def _terms(item: Json | None) -> tuple[str, int | None] | None:
     return None if item is None else (item["price"], item["quantity"])
 
 
-def _billed(items: list[Json]) -> list[tuple[str, str, int]]:
+def _billed(items: list[Json]) -> list[tuple[str, str, int | None]]:
     return sorted((item["id"], item["price"], item["quantity"]) for item in items)
 
 
@@ -131,12 +139,14 @@ def _change_items(work: Work, subscription: Record, sent: list[dict[str, Any]], 
                 items.remove(item)
                 continue
             _change_item(work, item, values, f"items[{index}]")
+            adjustments.of_item(work, subscription, item, values, f"items[{index}]")
         else:
             price = price_of(work, values, f"items[{index}]")
             item = subscriptions.new_item(work, subscription["id"], price, values, now)
             first = items[0] if items else {"current_period_start": now, "current_period_end": now}
             item |= {name: first[name] for name in ("current_period_start", "current_period_end")}
             items.append(item)
+            adjustments.of_item(work, subscription, item, values, f"items[{index}]")
     check_items(work, items)
     if work.get("price", items[0]["price"])["currency"] != subscription["currency"]:
         raise invalid("The price's currency must match the subscription's.", "items")
@@ -145,8 +155,9 @@ def _change_items(work: Work, subscription: Record, sent: list[dict[str, Any]], 
 def _change_item(work: Work, item: Json, values: dict[str, Any], prefix: str) -> None:
     if values.get("price") or values.get("price_data"):
         item["price"] = price_of(work, values, prefix)["id"]
-    if values.get("quantity") is not None:
-        item["quantity"] = values["quantity"]
+    asked = {"quantity": item["quantity"] or 1} if values.get("quantity") is None else values
+    price = work.get("price", item["price"])
+    item["quantity"] = subscriptions.licensed_quantity(price, values if metering.is_metered(price) else asked)
     if "metadata" in values:
         item["metadata"] = merged_metadata(item["metadata"], values["metadata"])
 
@@ -155,7 +166,8 @@ def _change_trial(work: Work, subscription: Record, wanted: int | str, now: int,
     if subscription["status"] != "trialing":
         if wanted == "now":
             return
-        raise not_simulated("a trial added to a subscription that is not trialing", "trial_end")
+        if subscription["status"] not in ("active", "past_due"):
+            raise not_simulated("a trial added to a subscription that is not active", "trial_end")
     if wanted == "now":
         subscription |= {"trial_end": now, "status": "active"}
         _restart(work, subscription, now, change)
@@ -163,7 +175,12 @@ def _change_trial(work: Work, subscription: Record, wanted: int | str, now: int,
     if int(wanted) <= now:
         raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
     subscription |= {"trial_end": int(wanted), "billing_cycle_anchor": int(wanted), "_trial_notice": False}
-    start = subscription["items"]["data"][0]["current_period_start"]
+    if subscription["status"] == "trialing":
+        start = subscription["items"]["data"][0]["current_period_start"]
+    else:  # what was paid for the time from now on is credited
+        start = change.at = now
+        change.restarted = True
+        subscription |= {"status": "trialing", "trial_start": now}
     subscriptions.set_period(subscription, start, int(wanted))
 
 
@@ -177,20 +194,57 @@ def _restart(work: Work, subscription: Record, now: int, change: Change) -> None
 
 
 def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:
-    share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
-    price = work.get("price", item["price"])
-    amount = proration.credit(amount_of(price, item["quantity"]), share)
-    _pend(work, subscription, item, price, amount, at, "Unused time on")
+    if metering.is_metered(work.get("price", item["price"])):
+        _bill_usage(work, subscription, item, at)
+        return
+    amount = billed.unused(work, subscription, item, at)
+    credited = billed.credited_items(item)
+    _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Unused time on", credited=credited)
 
 
 def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
-    share = proration.unused_share(item["current_period_start"], item["current_period_end"], at)
-    price = work.get("price", item["price"])
-    amount = proration.debit(amount_of(price, item["quantity"]), share)
-    _pend(work, subscription, item, price, amount, at, "Remaining time on")
+    if metering.is_metered(work.get("price", item["price"])):
+        return
+    share = billed.remaining(work, subscription, item, at)
+    whole = billed.full_price(work, subscription, item)
+    amount = proration.debit(Fraction(whole.net), share)
+    period = {"start": at, "end": item["current_period_end"]}
+    pending = _pend(work, subscription, item, work.get("price", item["price"]), amount, at, "Remaining time on")
+    gross = proration.debit(Fraction(whole.gross), share)
+    item["_billed"] = {"gross": gross, "net": amount, **period, "item": pending["id"]}
 
 
-def _pend(work: Work, subscription: Record, item: Json, price: Record, amount: int, at: int, words: str) -> None:
+def bill_usage_of_leaving(work: Work, subscription: Record, sent: list[dict[str, Any]]) -> None:
+    """Usage of the metered items that a change of items is about to take away, at the end of their period."""
+    leaving = {values["id"] for values in sent if values.get("id") and (values.get("deleted") or values.get("price"))}
+    for item in subscription["items"]["data"]:
+        if item["id"] in leaving and metering.is_metered(work.get("price", item["price"])):
+            _bill_usage(work, subscription, item, item["current_period_end"])
+
+
+def _bill_usage(work: Work, subscription: Record, item: Json, at: int) -> None:
+    """A metered item that goes leaves what it counted so far, at its own price."""
+    start = item["current_period_start"]
+    price, quantity = work.get("price", item["price"]), metering.usage(work, subscription, item, start, at)
+    if quantity:
+        used = item | {"quantity": quantity, "current_period_end": at}
+        _pend(work, subscription, used, price, rounded(amount_of(price, quantity)), start, "Usage of", False)
+    for kept in subscription["items"]["data"]:
+        if kept["id"] == item["id"]:
+            kept["_since"] = at  # what follows is counted for the item as it is now
+
+
+def _pend(
+    work: Work,
+    subscription: Record,
+    item: Json,
+    price: Record,
+    amount: int,
+    at: int,
+    words: str,
+    prorated: bool = True,
+    credited: Json | None = None,
+) -> Record:
     name = work.get("product", price["product"])["name"]
     times = f"{item['quantity']} × " if item["quantity"] != 1 else ""
     body: Record = {
@@ -215,12 +269,13 @@ def _pend(work: Work, subscription: Record, item: Json, price: Record, amount: i
             "type": "price_details",
             "unit_amount_decimal": price["unit_amount_decimal"],
         },
-        "proration": True,
-        "proration_details": {"credited_items": None, "discount_amounts": []},
+        "proration": prorated,
+        "proration_details": {"credited_items": credited, "discount_amounts": []} if prorated else None,
         "quantity": item["quantity"],
         "quantity_decimal": str(item["quantity"]),
-        "tax_rates": [],
+        "tax_rates": list(item["tax_rates"]),
         "test_clock": subscription["test_clock"],
     }
     pending = work.insert("invoiceitem", body, clock=subscription["_clock"], subscription=subscription["id"])
     emit(work, "invoiceitem.created", pending)
+    return pending

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from stripe_simulator.billing import invoices, subscriptions
+from stripe_simulator.billing import discounts, disputes, invoices, refunds, reminders, schedules, subscriptions
+from stripe_simulator.checkout import sessions
 from stripe_simulator.database import Record
 from stripe_simulator.work import Work
 
@@ -17,15 +18,36 @@ def process(work: Work, record: Record) -> None:
 
 
 def _invoice(work: Work, invoice: Record) -> None:
+    if invoice.get("_expires"):
+        invoices.void(work, invoice)
+        return
     if invoice["status"] == "draft":
         invoices.finalize(work, invoice)
         if invoice["status"] != "open":
             return
     if invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
         invoices.attempt(work, invoice)
+    elif invoice["status"] == "open":
+        reminders.process(work, invoice)
+
+
+def _charge(work: Work, charge: Record) -> None:
+    disputes.open_dispute(work, charge)
+
+
+def _subscription(work: Work, subscription: Record) -> None:
+    schedules.process_before(work, subscription)
+    if subscription["_due"] is not None and subscription["_due"] <= work.now(subscription["_clock"]):
+        subscriptions.process(work, subscription)
 
 
 _HANDLERS: dict[str, Callable[[Work, Record], None]] = {
+    "charge": _charge,
+    "checkout.session": sessions.process,
+    "dispute": disputes.process,
+    "discount": discounts.expire,
     "invoice": _invoice,
-    "subscription": subscriptions.process,
+    "refund": refunds.process,
+    "subscription_schedule": schedules.process,
+    "subscription": _subscription,
 }

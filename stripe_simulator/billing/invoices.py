@@ -1,7 +1,17 @@
 """An invoice's life: draft, open, paid, void; and what its payment or failure means for the subscription."""
 
 from stripe_simulator import cards
-from stripe_simulator.billing import lines, payments, standing
+from stripe_simulator.billing import (
+    balance,
+    discounts,
+    invoice_items,
+    lines,
+    metering,
+    payments,
+    reminders,
+    standing,
+    totals,
+)
 from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
@@ -15,28 +25,54 @@ DRAFT_SECONDS = 3_600  # how long a renewal stays a draft before it finalises
 def create(work: Work, subscription: Record, reason: str, drawn: list[Json], period: tuple[int, int]) -> Record:
     """A draft with these lines and the subscription's pending items; ``announce`` says that it was made."""
     customer = work.get("customer", subscription["customer"])
+    taken = invoice_items.waiting(work, subscription)
+    body = subscription_body(work, subscription, customer, reason, period)
+    body["discounts"] = discounts.of_subscription(work, subscription, customer)
+    invoice = draft(work, customer, body, taken, drawn, subscription["id"])
+    with work.edit(subscription):
+        subscription["latest_invoice"] = invoice["id"]
+        lines.remember_billed(subscription, invoice)
+    return invoice
+
+
+def subscription_body(work: Work, subscription: Record, customer: Record, reason: str, period: tuple[int, int]) -> Json:
+    """What an invoice of a subscription says before it has lines."""
+    body = _body(work, subscription, customer, reason, period)
+    body["default_tax_rates"] = list(subscription["default_tax_rates"])
+    body["parent"] = {
+        "quote_details": None,
+        "subscription_details": {
+            "metadata": dict(subscription["metadata"]),
+            "subscription": subscription["id"],
+        },
+        "type": "subscription_details",
+    }
+    return body
+
+
+def create_by_hand(work: Work, customer: Record, terms: Json, taken: list[Record]) -> Record:
+    """A draft of these invoice items; ``terms`` have what a subscription would say, and the body's own fields."""
+    now = work.now(customer["_clock"])
+    body = _body(work, terms, customer, "manual", (now, now)) | terms["body"]
+    return draft(work, customer, body | {"auto_advance": terms["auto_advance"]}, taken, [], terms["subscription"])
+
+
+def draft(
+    work: Work, customer: Record, body: Json, taken: list[Record], drawn: list[Json], subscription: str | None
+) -> Record:
+    """A reckoned draft with invoice items and lines of periods; discounts for one invoice are used up by it."""
     id = new_id("invoice")
-    taken = _pending(work, subscription)
     data = [lines.pending_line(item) for item in taken] + drawn
     for line in data:
         line["invoice"] = id
-    body = _body(work, subscription, customer, reason, period)
     body["lines"] = list_object(f"/v1/invoices/{id}/lines", data)
-    body |= _totals(data)
-    invoice = work.insert(
-        "invoice",
-        body,
-        id=id,
-        clock=subscription["_clock"],
-        subscription=subscription["id"],
-        retries=0,
-        first_try=None,
-    )
+    private = {"retries": 0, "first_try": None, "reckoned_at": body["created"]}
+    invoice = work.insert("invoice", body, id=id, clock=customer["_clock"], subscription=subscription, **private)
+    totals.reckon(work, invoice)
     for item in taken:
         with work.edit(item):
             item["invoice"] = id
-    with work.edit(subscription):
-        subscription["latest_invoice"] = id
+    discounts.use_up(work, invoice)
     return invoice
 
 
@@ -50,47 +86,42 @@ def leave_draft(work: Work, invoice: Record) -> None:
     finalizes_at = work.now(invoice["_clock"]) + DRAFT_SECONDS
     with work.edit(invoice):
         invoice |= {"automatically_finalizes_at": finalizes_at, "_due": finalizes_at}
+        if invoice["collection_method"] == "charge_automatically":
+            invoice["next_payment_attempt"] = finalizes_at
 
 
 def finalize(work: Work, invoice: Record) -> None:
     """Number the draft, settle it against the customer's balance, and open it, or pay it if it is free."""
     if invoice["status"] != "draft":
         raise invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    with work.edit(invoice):
+        if metering.recount(work, invoice):
+            totals.reckon(work, invoice)
     now = work.now(invoice["_clock"])
     customer = work.get("customer", invoice["customer"])
     number = customer["next_invoice_sequence"]
-    starting, ending, due = _balances(customer["balance"], invoice["total"])
     with work.edit(customer):
         customer |= {"next_invoice_sequence": number + 1}
-    if ending != starting:
-        with updating(work, customer):
-            customer["balance"] = ending
+    due = balance.settle(work, customer, invoice)
     with work.edit(invoice):
         invoice |= {
-            "number": f"{customer['invoice_prefix']}-{number:04d}",
+            "number": invoice["number"] or f"{customer['invoice_prefix']}-{number:04d}",
             "status": "open",
-            "starting_balance": starting,
-            "ending_balance": ending,
             "amount_due": due,
             "amount_remaining": due,
             "automatically_finalizes_at": None,
-            "effective_at": now,
-            "hosted_invoice_url": f"https://invoice.stripe.com/i/{work.account}/test_{invoice['id']}",
-            "invoice_pdf": f"https://pay.stripe.com/invoice/{work.account}/test_{invoice['id']}/pdf",
+            "effective_at": invoice["effective_at"] or now,
+            "hosted_invoice_url": f"{work.page_root}/i/{work.account}/{invoice['id']}",
+            "invoice_pdf": f"{work.page_root}/i/{work.account}/{invoice['id']}/pdf",
             "_due": None,
         }
         invoice["status_transitions"]["finalized_at"] = now
     if due > 0:
         payments.open_payment(work, invoice)
+        reminders.schedule(work, invoice)
     emit(work, "invoice.finalized", invoice)
     if due == 0:
         mark_paid(work, invoice)
-
-
-def _balances(balance: int, total: int) -> tuple[int, int, int]:
-    """The customer's balance before and after, and what is due. A negative balance is credit."""
-    owed = total + balance
-    return (balance, owed, 0) if owed < 0 else (balance, 0, owed)
 
 
 def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_hand: bool = False) -> str | None:
@@ -112,9 +143,11 @@ def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_han
         payments.fail_without_method(work, intent)
         decline: str | None = "no_payment_method"
     else:
-        decline = payments.charge(work, intent, method, None)
+        decline = payments.charge(work, intent, method)
         if decline is None:
-            _save_method(work, invoice, method)
+            save_method(work, invoice, method)
+    if decline == cards.AUTHENTICATION:
+        emit(work, "invoice.payment_action_required", invoice)
     if decline is None:
         mark_paid(work, invoice)
     else:
@@ -122,7 +155,7 @@ def attempt(work: Work, invoice: Record, method: Record | None = None, *, by_han
     return decline
 
 
-def _save_method(work: Work, invoice: Record, method: Record) -> None:
+def save_method(work: Work, invoice: Record, method: Record) -> None:
     """``save_default_payment_method=on_subscription``: what paid becomes the subscription's default."""
     subscription = work.find("subscription", invoice["_subscription"])
     if subscription and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
@@ -168,13 +201,31 @@ def void(work: Work, invoice: Record) -> None:
         invoice |= {"status": "void", "auto_advance": False, "next_payment_attempt": None, "_due": None}
         invoice["status_transitions"]["voided_at"] = work.now(invoice["_clock"])
     payments.cancel_payment(work, invoice)
+    balance.give_back(work, invoice)
     emit(work, "invoice.voided", invoice)
+
+
+def mark_uncollectible(work: Work, invoice: Record) -> None:
+    """Write off an open invoice."""
+    if invoice["status"] != "open":
+        raise invalid(
+            f"You can only mark open invoices uncollectible. This invoice's status is {invoice['status']}.",
+            None,
+            "invoice_not_editable",
+        )
+    with updating(work, invoice):
+        invoice |= {"status": "uncollectible", "auto_advance": False, "next_payment_attempt": None, "_due": None}
+        invoice["status_transitions"]["marked_uncollectible_at"] = work.now(invoice["_clock"])
+    emit(work, "invoice.marked_uncollectible", invoice)
+    standing.after_write_off(work, invoice)
 
 
 def decline_error(work: Work, invoice: Record, decline: str) -> StripeError:
     """The 402 (or, without a payment method, 400) that a failed try answers with."""
     if decline == "no_payment_method":
         return no_payment_method()
+    if decline == cards.AUTHENTICATION:
+        return payments.needs_action("invoice")
     intent = payments.intent_of(work, invoice)
     return cards.declined(decline, charge=intent["latest_charge"] if intent else None)
 
@@ -190,29 +241,8 @@ def no_payment_method() -> StripeError:
     )
 
 
-def _pending(work: Work, subscription: Record) -> list[Record]:
-    return [
-        item
-        for item in work.related("invoiceitem", "customer", subscription["customer"])
-        if item["invoice"] is None and item["_subscription"] == subscription["id"]
-    ]
-
-
-def _totals(data: list[Json]) -> Json:
-    total = sum(line["amount"] for line in data)
-    due = max(total, 0)
-    return {
-        "amount_due": due,
-        "amount_remaining": due,
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
-        "total": total,
-        "total_excluding_tax": total,
-    }
-
-
 def _body(work: Work, subscription: Record, customer: Record, reason: str, period: tuple[int, int]) -> Json:
-    now = work.now(subscription["_clock"])
+    now = work.now(customer["_clock"])
     account = work.store.find(work.account, "account", work.account) or {}
     automatic = subscription["collection_method"] == "charge_automatically"
     days = subscription["days_until_due"]
@@ -268,14 +298,7 @@ def _body(work: Work, subscription: Record, customer: Record, reason: str, perio
         "next_payment_attempt": None,
         "number": None,
         "on_behalf_of": None,
-        "parent": {
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": dict(subscription["metadata"]),
-                "subscription": subscription["id"],
-            },
-            "type": "subscription_details",
-        },
+        "parent": None,
         "payment_settings": {
             "default_mandate": None,
             "payment_method_options": None,
@@ -298,7 +321,7 @@ def _body(work: Work, subscription: Record, customer: Record, reason: str, perio
             "paid_at": None,
             "voided_at": None,
         },
-        "test_clock": subscription["test_clock"],
+        "test_clock": customer["test_clock"],
         "total_discount_amounts": [],
         "total_pretax_credit_amounts": [],
         "total_taxes": [],

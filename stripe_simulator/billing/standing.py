@@ -1,13 +1,12 @@
 """A subscription's standing: how payments, failures and endings move its status; dunning."""
 
-from stripe_simulator.billing import entitlements
+from stripe_simulator.billing import entitlements, reminders
 from stripe_simulator.database import Record
 from stripe_simulator.events import emit, updating
 from stripe_simulator.work import Work
 
 DAY = 86_400
 INCOMPLETE_SECONDS = 23 * 3_600
-TRIAL_NOTICE_SECONDS = 3 * DAY
 ENDED = ("canceled", "incomplete_expired")
 
 
@@ -19,20 +18,24 @@ def period_end(subscription: Record) -> int:
 def schedule(work: Work, subscription: Record) -> None:
     """Say when the engine must look at the subscription next."""
     with work.edit(subscription):
-        subscription["_due"] = _next_due(subscription)
+        subscription["_due"] = _next_due(work, subscription)
 
 
-def _next_due(subscription: Record) -> int | None:
+def _next_due(work: Work, subscription: Record) -> int | None:
     if subscription["status"] in ENDED:
         return None
     if subscription["status"] == "incomplete":
         return int(subscription["created"]) + INCOMPLETE_SECONDS
-    times = [period_end(subscription)]
-    if subscription["cancel_at"] is not None:
-        times.append(subscription["cancel_at"])
-    if subscription["status"] == "trialing" and not subscription["_trial_notice"]:
-        times.append(max(subscription["trial_end"] - TRIAL_NOTICE_SECONDS, subscription["trial_start"]))
-    return int(min(times))
+    times = [subscription["cancel_at"], collection_resumes(subscription)]
+    if subscription["status"] != "paused":
+        times += [period_end(subscription), reminders.next_notice(work, subscription)]
+    return min((int(time) for time in times if time is not None), default=None)
+
+
+def collection_resumes(subscription: Record) -> int | None:
+    """When a pause of collection ends by itself, or None."""
+    paused = subscription["pause_collection"]
+    return paused["resumes_at"] if paused else None
 
 
 def after_payment(work: Work, invoice: Record) -> None:
@@ -41,6 +44,8 @@ def after_payment(work: Work, invoice: Record) -> None:
     if subscription is None or subscription["latest_invoice"] != invoice["id"]:
         return
     _delinquent(work, subscription, False)
+    if subscription["status"] == "paused":
+        unpause(work, subscription, "active")
     if subscription["status"] in ("incomplete", "past_due", "unpaid"):
         with updating(work, subscription):
             subscription["status"] = "active"
@@ -48,11 +53,38 @@ def after_payment(work: Work, invoice: Record) -> None:
         entitlements.refresh(work, subscription["customer"])
 
 
+def unpause(work: Work, subscription: Record, status: str) -> None:
+    """A paused subscription goes on: its invoice was paid, or could not be."""
+    with updating(work, subscription):
+        subscription["status"] = status
+    emit(work, "customer.subscription.resumed", subscription)
+    schedule(work, subscription)
+    entitlements.refresh(work, subscription["customer"])
+
+
+def after_write_off(work: Work, invoice: Record) -> None:
+    """A paused subscription goes on without the money for its resumption."""
+    subscription = work.find("subscription", invoice["_subscription"])
+    if subscription and subscription["status"] == "paused" and subscription["latest_invoice"] == invoice["id"]:
+        unpause(work, subscription, "active")
+
+
+def await_payment(work: Work, subscription: Record) -> None:
+    """``default_incomplete`` on an update: ``past_due`` until the payment intent of its invoice is confirmed."""
+    with updating(work, subscription):
+        subscription["status"] = "past_due"
+    schedule(work, subscription)
+
+
 def after_failure(work: Work, invoice: Record, *, by_hand: bool) -> None:
     """A failed try: ``past_due``, then another try or the end of dunning. First invoices stay incomplete."""
     subscription = work.find("subscription", invoice["_subscription"])
     if subscription is None or subscription["status"] in ENDED or by_hand:
         emit(work, "invoice.payment_failed", invoice)
+        if subscription is not None and subscription["status"] == "paused":
+            with work.edit(invoice):
+                invoice |= {"_expires": False, "_due": None}
+            unpause(work, subscription, "past_due")
         return
     first = invoice["billing_reason"] == "subscription_create" and subscription["status"] == "incomplete"
     retry_at = None if first else _next_try(work, invoice)
@@ -87,7 +119,7 @@ def _end_dunning(work: Work, subscription: Record, invoice: Record) -> None:
         invoice["auto_advance"] = False
     if work.settings.dunning_end == "canceled":
         end(work, subscription, "payment_failed")
-    elif subscription["status"] != "unpaid":
+    elif work.settings.dunning_end == "unpaid" and subscription["status"] != "unpaid":
         with updating(work, subscription):
             subscription["status"] = "unpaid"
         schedule(work, subscription)
@@ -116,7 +148,18 @@ def end(work: Work, subscription: Record, reason: str | None) -> None:
                     "_due": None,
                 }
     emit(work, "customer.subscription.deleted", subscription)
+    schedule_of = work.find("subscription_schedule", subscription["schedule"])
+    if schedule_of is not None and schedule_of["status"] == "active":
+        cancel_schedule(work, schedule_of)
     entitlements.refresh(work, subscription["customer"])
+
+
+def cancel_schedule(work: Work, schedule: Record) -> None:
+    """A schedule ends, by itself or with its subscription."""
+    with work.edit(schedule):
+        schedule |= {"status": "canceled", "canceled_at": work.now(schedule["_clock"])}
+        schedule |= {"current_phase": None, "_due": None}
+    emit(work, "subscription_schedule.canceled", schedule)
 
 
 def _delinquent(work: Work, subscription: Record, delinquent: bool) -> None:

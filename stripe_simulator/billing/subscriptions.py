@@ -2,9 +2,22 @@
 
 from typing import Any
 
-from stripe_simulator.billing import entitlements, invoices, lines, payments, standing
+from stripe_simulator import cards
+from stripe_simulator.billing import (
+    anchors,
+    entitlements,
+    invoice_items,
+    invoices,
+    lines,
+    metering,
+    pausing,
+    payments,
+    reminders,
+    setups,
+    standing,
+)
 from stripe_simulator.database import Record
-from stripe_simulator.errors import invalid
+from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.periods import boundary, next_boundary
@@ -25,10 +38,19 @@ def new_item(work: Work, subscription_id: str, price: Record, values: dict[str, 
         "discounts": [],
         "metadata": values.get("metadata") or {},
         "price": price["id"],
-        "quantity": values.get("quantity", 1),
+        "quantity": licensed_quantity(price, values),
         "subscription": subscription_id,
         "tax_rates": [],
     }
+
+
+def licensed_quantity(price: Record, values: dict[str, Any]) -> int | None:
+    """The quantity asked for, 1 by default; None for a metered price, whose meter counts."""
+    if not metering.is_metered(price):
+        return int(values.get("quantity", 1))
+    if values.get("quantity") is not None:
+        raise invalid("You cannot set the quantity for metered plans.", "quantity")
+    return None
 
 
 def recurring_of(work: Work, subscription: Record) -> tuple[str, int]:
@@ -45,22 +67,17 @@ def set_period(subscription: Record, start: int, end: int) -> None:
 
 def start(work: Work, subscription: Record, payment_behavior: str) -> None:
     """First period, first invoice and its payment, for a subscription just inserted."""
-    now = work.now(subscription["_clock"])
-    trial_end = subscription["trial_end"]
-    anchor = subscription["billing_cycle_anchor"]
-    with work.edit(subscription):
-        set_period(subscription, now, trial_end or boundary(anchor, *recurring_of(work, subscription), 1))
-    due = sum(lines.item_amount(work, item) for item in subscription["items"]["data"])
     automatic = subscription["collection_method"] == "charge_automatically"
+    invoice = first_draft(work, subscription)
     with work.edit(subscription):
-        if trial_end:
+        if subscription["trial_end"]:
             subscription["status"] = "trialing"
-        elif automatic and due > 0:
+        elif automatic and invoice["amount_due"] > 0:
             subscription["status"] = "incomplete"
         else:
             subscription["status"] = "active"
-    free = trial_end is not None
-    invoice = _invoice(work, subscription, "subscription_create", (now, now), free=free)
+    if automatic and invoice["amount_due"] <= 0 and payment_behavior == "default_incomplete":
+        _ask_for_method(work, subscription)
     emit(work, "customer.subscription.created", subscription)
     invoices.announce(work, invoice)
     invoices.finalize(work, invoice)
@@ -68,6 +85,43 @@ def start(work: Work, subscription: Record, payment_behavior: str) -> None:
     entitlements.refresh(work, subscription["customer"])
     if invoice["status"] == "open" and automatic:
         _pay_first(work, invoice, payment_behavior)
+
+
+def start_as_draft(work: Work, subscription: Record) -> None:
+    """The same for a subscription that a schedule makes: it runs while its first invoice is a draft."""
+    invoice = first_draft(work, subscription)
+    with work.edit(subscription):
+        subscription["status"] = "trialing" if subscription["trial_end"] else "active"
+    emit(work, "customer.subscription.created", subscription)
+    invoices.announce(work, invoice)
+    if invoice["total"] > 0:
+        invoices.leave_draft(work, invoice)
+    else:
+        invoices.finalize(work, invoice)
+    standing.schedule(work, subscription)
+    entitlements.refresh(work, subscription["customer"])
+
+
+def _ask_for_method(work: Work, subscription: Record) -> None:
+    """Nothing is due yet: a setup intent prepares what will be charged later (``pending_setup_intent``)."""
+    if _can_charge(work, subscription):
+        return
+    customer = work.get("customer", subscription["customer"])
+    setup = setups.create(work, customer, _subscription=subscription["id"])
+    with work.edit(subscription):
+        subscription["pending_setup_intent"] = setup["id"]
+
+
+def first_draft(work: Work, subscription: Record) -> Record:
+    """Begin the first period and draft its invoice."""
+    now, trial_end = work.now(subscription["_clock"]), subscription["trial_end"]
+    anchor = subscription["billing_cycle_anchor"]
+    with work.edit(subscription):
+        ends = anchor if anchor > now else boundary(anchor, *recurring_of(work, subscription), 1)
+        set_period(subscription, now, trial_end or ends)
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = standing.period_end(subscription)
+    return _invoice(work, subscription, "subscription_create", (now, now), free=trial_end is not None)
 
 
 def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
@@ -78,32 +132,34 @@ def _pay_first(work: Work, invoice: Record, payment_behavior: str) -> None:
         raise error
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
+
+
+def undoing(work: Work, invoice: Record, decline: str) -> StripeError:
+    """The error of a failed try that undoes the whole request (``error_if_incomplete``)."""
+    asks = decline == cards.AUTHENTICATION
+    error = payments.needs_action("subscription") if asks else invoices.decline_error(work, invoice, decline)
+    error.keeps_changes = False
+    return error
 
 
 def _invoice(work: Work, subscription: Record, reason: str, period: tuple[int, int], *, free: bool = False) -> Record:
     drawn = [lines.period_line(work, subscription, item, free=free) for item in subscription["items"]["data"]]
+    anchors.shorten(work, subscription, drawn, recurring_of(work, subscription))
     return invoices.create(work, subscription, reason, drawn, period)
 
 
 def renew(work: Work, subscription: Record) -> None:
     """The next period: a draft invoice for it, or a paid one where nothing is due."""
-    begins = standing.period_end(subscription)
-    previous = subscription["items"]["data"][0]["current_period_start"]
-    interval = recurring_of(work, subscription)
-    ends = next_boundary(subscription["billing_cycle_anchor"], *interval, begins)
     with updating(work, subscription):
-        set_period(subscription, begins, ends)
-        if subscription["status"] == "trialing":
-            subscription["status"] = "active"
-        invoice = _invoice(work, subscription, "subscription_cycle", (previous, begins))
+        invoice = draft_next(work, subscription)
     invoices.announce(work, invoice)
-    if subscription["status"] == "unpaid":
+    if subscription["pause_collection"] is not None:
+        pausing.hold(work, subscription, invoice)
+    elif subscription["status"] == "unpaid":
         with work.edit(invoice):
             invoice["auto_advance"] = False
-    elif invoice["total"] <= 0:
+    elif invoice["total"] <= 0 and not metering.counts(invoice):
         invoices.finalize(work, invoice)
     else:
         invoices.leave_draft(work, invoice)
@@ -111,19 +167,34 @@ def renew(work: Work, subscription: Record) -> None:
     entitlements.refresh(work, subscription["customer"])
 
 
+def draft_next(work: Work, subscription: Record) -> Record:
+    """Begin the next period (within an ``updating`` block) and draft its invoice."""
+    begins = standing.period_end(subscription)
+    previous = subscription["items"]["data"][0]["current_period_start"]
+    ends = next_boundary(subscription["billing_cycle_anchor"], *recurring_of(work, subscription), begins)
+    set_period(subscription, begins, ends)
+    used = (previous, begins)
+    if subscription["status"] == "trialing":
+        subscription["status"], used = "active", (begins, begins)  # usage in a trial is free
+    drawn = metering.cycle_lines(work, subscription, used)
+    return invoices.create(work, subscription, "subscription_cycle", drawn, (previous, begins))
+
+
 def process(work: Work, subscription: Record) -> None:
     """What is due now for a subscription."""
     now = work.now(subscription["_clock"])
     if subscription["status"] == "incomplete":
         _expire(work, subscription)
+    elif (standing.collection_resumes(subscription) or now + 1) <= now:
+        with updating(work, subscription):
+            subscription["pause_collection"] = None
+        standing.schedule(work, subscription)
     elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
-        standing.end(work, subscription, "cancellation_requested")
+        end_with_invoice(work, subscription)
     elif standing.period_end(subscription) <= now:
         _end_trial_or_renew(work, subscription)
     else:
-        with work.edit(subscription):
-            subscription["_trial_notice"] = True
-        emit(work, "customer.subscription.trial_will_end", subscription)
+        reminders.notice(work, subscription)
         standing.schedule(work, subscription)
 
 
@@ -131,6 +202,9 @@ def _end_trial_or_renew(work: Work, subscription: Record) -> None:
     behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     if subscription["status"] == "trialing" and behavior == "cancel" and not _can_charge(work, subscription):
         standing.end(work, subscription, None)
+        return
+    if subscription["status"] == "trialing" and behavior == "pause" and not _can_charge(work, subscription):
+        pausing.pause(work, subscription)
         return
     renew(work, subscription)
 
@@ -149,6 +223,14 @@ def _expire(work: Work, subscription: Record) -> None:
         invoices.void(work, invoice)
 
 
+def end_with_invoice(work: Work, subscription: Record) -> None:
+    """Cancel now and collect what is still pending, usage included."""
+    drawn = metering.final_lines(work, subscription, work.now(subscription["_clock"]))
+    standing.end(work, subscription, "cancellation_requested")
+    if drawn or invoice_items.waiting(work, subscription):
+        collect(work, draft_now(work, subscription, drawn), "allow_incomplete")
+
+
 def draft_now(work: Work, subscription: Record, drawn: list[Json]) -> Record:
     """The draft of an invoice for a change, with the pending items and these lines."""
     start = subscription["items"]["data"][0]["current_period_start"]
@@ -162,11 +244,13 @@ def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
     invoices.finalize(work, invoice)
     if invoice["status"] != "open" or invoice["collection_method"] != "charge_automatically":
         return
+    subscription = work.get("subscription", invoice["_subscription"])
+    if payment_behavior == "default_incomplete":
+        standing.await_payment(work, subscription)
+        return
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
-        error = invoices.decline_error(work, invoice, decline)
-        error.keeps_changes = False
-        raise error
+        raise undoing(work, invoice, decline)
 
 
 def require_running(subscription: Record) -> None:

@@ -1,5 +1,7 @@
 """Accounts: the platform's own and those connected to it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from stripe_simulator.database import Record
@@ -10,8 +12,10 @@ from stripe_simulator.ids import new_id, random_text
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import LISTING, Fields, Flag, Hash, Metadata, Range, Text, merged_metadata
 from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.resources.webhook_endpoints import check_url
 from stripe_simulator.work import Work
 
+LINK = "account_link"
 _REQUESTED: Fields = {"requested": Flag()}
 _PROFILE: Fields = {
     name: Text()
@@ -72,22 +76,29 @@ def retrieve_own(work: Work, values: dict[str, Any]) -> Json:
 @endpoint("GET", "/v1/accounts/<id>")
 def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
     """An account that the caller can reach."""
-    return render(work, _reachable(work, id))
+    return render(work, reachable(work, id))
 
 
 @endpoint("POST", "/v1/accounts/<id>", _SHARED)
 def update(work: Work, values: dict[str, Any], id: str) -> Json:
     """Change an account; its ``account.updated`` goes to connect endpoints."""
-    account = _reachable(work, id)
-    inside = work.inside(id)
+    account = reachable(work, id)
+    with changing(work, account) as inside:
+        _apply(account, values)
+    return render(inside, account)
+
+
+@contextmanager
+def changing(work: Work, account: Record) -> Iterator[Work]:
+    """Change an account within the block; ``account.updated`` happens inside of it."""
+    inside = work.inside(account["id"])
     before = render(inside, account)
     with inside.edit(account):
-        _apply(account, values)
+        yield inside
     after = render(inside, account)
     if before != after:
         changed = {key: value for key, value in before.items() if after[key] != value}
         emit_snapshot(inside, "account.updated", after, clock=None, previous=changed)
-    return after
 
 
 @endpoint("DELETE", "/v1/accounts/<id>")
@@ -95,7 +106,7 @@ def delete(work: Work, values: dict[str, Any], id: str) -> Json:
     """Close a connected account."""
     if id == work.platform:
         raise invalid("You cannot delete your own account.", "id")
-    work.inside(id).delete(_reachable(work, id))
+    work.inside(id).delete(reachable(work, id))
     return {"id": id, "object": "account", "deleted": True}
 
 
@@ -125,16 +136,22 @@ def list_accounts(work: Work, values: dict[str, Any]) -> Json:
     },
 )
 def create_link(work: Work, values: dict[str, Any]) -> Json:
-    """A link that a person would follow to fill in what Stripe wants to know; here it leads nowhere."""
+    """A link that a person follows to say who they are; it can be used once, within five minutes."""
     _only_platform(work)
-    account = _reachable(work, values["account"], "account")
-    now = work.now()
-    return {
+    account = reachable(work, values["account"], "account")
+    for name in ("refresh_url", "return_url"):
+        if values.get(name):
+            check_url(values[name], name)
+    now, secret = work.now(), random_text(24)
+    shown: Json = {
         "object": "account_link",
         "created": now,
         "expires_at": now + 300,
-        "url": f"https://connect.stripe.com/setup/s/{account['id']}/{random_text(12)}",
+        "url": f"{work.page_root}/setup/s/{secret}",
     }
+    kept: Json = {"refresh_url": values.get("refresh_url"), "return_url": values.get("return_url"), "used": False}
+    work.insert(LINK, shown | {"account": account["id"]}, id=secret, **kept | {"secret": secret})
+    return shown
 
 
 def _only_platform(work: Work) -> None:
@@ -142,7 +159,8 @@ def _only_platform(work: Work) -> None:
         raise not_simulated("accounts of connected accounts")
 
 
-def _reachable(work: Work, id: str, param: str = "id") -> Record:
+def reachable(work: Work, id: str, param: str = "id") -> Record:
+    """The account, if the caller's may reach it; else a StripeError."""
     account = work.store.find(id, "account", id)
     if account is None or work.account not in (work.platform, id):
         raise unknown_account(id)

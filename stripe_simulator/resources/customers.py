@@ -1,15 +1,14 @@
 """Customers."""
 
-import re
 from typing import Any
 
-from stripe_simulator.billing import standing
+from stripe_simulator.billing import adjustments, balance, clock_limits, standing
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import random_text
-from stripe_simulator.lists import newest_first, page, within
+from stripe_simulator.lists import page, within
 from stripe_simulator.params import (
     LISTING,
     Fields,
@@ -33,6 +32,7 @@ _INVOICE_SETTINGS: Fields = {
     "footer": Text(),
 }
 _FIELDS: Fields = {
+    **adjustments.CUSTOMER,
     **{name: Text() for name in _TEXTS},
     "address": Hash(fields=ADDRESS),
     "balance": Integer(),
@@ -53,6 +53,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     clock = values.get("test_clock")
     if clock is not None:
         work.get("test_helpers.test_clock", clock, "test_clock")
+        clock_limits.check_customer(work, clock)
     customer = work.insert("customer", _blank(work, clock), clock=clock)
     _apply(work, customer, values)
     wanted = (values.get("invoice_settings") or {}).get("default_payment_method")
@@ -65,6 +66,9 @@ def create(work: Work, values: dict[str, Any]) -> Json:
                 wanted = method["id"]
     if wanted:
         customer["invoice_settings"]["default_payment_method"] = _own_method(work, customer, wanted)
+    if customer["balance"]:
+        balance.note(work, customer, customer["balance"], "initial")
+    adjustments.of_customer(work, customer, values)
     emit(work, "customer.created", customer)
     return render(work, customer)
 
@@ -85,13 +89,17 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
     wanted = (values.get("invoice_settings") or {}).get("default_payment_method")
     if wanted:
         values["invoice_settings"]["default_payment_method"] = _own_method(work, customer, wanted)
+    moved = values.get("balance", customer["balance"]) - customer["balance"]
     with updating(work, customer):
         _apply(work, customer, values)
+        adjustments.of_customer(work, customer, values)
         settings = values.get("invoice_settings") or {}
         if "default_payment_method" in settings:
             customer["invoice_settings"]["default_payment_method"] = settings["default_payment_method"]
         if method is not None:
             customer["default_source"] = method["id"]
+    if moved:
+        balance.note(work, customer, moved, "adjustment")
     return render(work, customer)
 
 
@@ -122,47 +130,6 @@ def list_customers(work: Work, values: dict[str, Any]) -> Json:
         if (email is None or customer["email"] == email) and within(values.get("created"), customer["created"])
     )
     return page(work, found, values, "/v1/customers")
-
-
-_CLAUSE = re.compile(
-    r"""^(?P<field>email|name|phone|metadata\[["'](?P<key>[^"']+)["']\])(?P<op>[:~])["'](?P<text>[^"']*)["']$"""
-)
-
-
-@endpoint(
-    "GET",
-    "/v1/customers/search",
-    {"query": Text(required=True), "limit": Integer(least=1, most=100), "page": Text()},
-)
-def search(work: Work, values: dict[str, Any]) -> Json:
-    """Customers by ``email``, ``name``, ``phone`` or ``metadata['key']``; ``:`` is exact, ``~`` in part."""
-    clauses = [_clause(text) for text in values["query"].split(" AND ")]
-    found = [record for record in newest_first(work.all("customer")) if all(_holds(record, one) for one in clauses)]
-    start, limit = int(values.get("page") or 0), values.get("limit", 10)
-    more = len(found) > start + limit
-    return {
-        "object": "search_result",
-        "data": [render(work, record) for record in found[start : start + limit]],
-        "has_more": more,
-        "next_page": str(start + limit) if more else None,
-        "url": "/v1/customers/search",
-    }
-
-
-def _clause(text: str) -> re.Match[str]:
-    match = _CLAUSE.match(text.strip())
-    if match is None:
-        raise invalid(f"We were unable to parse your search query: {text}", "query")
-    return match
-
-
-def _holds(record: Record, clause: re.Match[str]) -> bool:
-    key = clause["key"]
-    value = record["metadata"].get(key) if key else record[clause["field"]]
-    if value is None:
-        return False
-    wanted, value = clause["text"].lower(), value.lower()
-    return bool(wanted in value if clause["op"] == "~" else wanted == value)
 
 
 def _own_method(work: Work, customer: Record, id: str) -> str:

@@ -6,10 +6,9 @@ from stripe_simulator.billing import invoices as engine
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid, not_simulated
-from stripe_simulator.events import updating
 from stripe_simulator.lists import page, within
-from stripe_simulator.params import LISTING, Flag, Metadata, Range, Text, merged_metadata
-from stripe_simulator.rendering import Json, render
+from stripe_simulator.params import LISTING, Flag, Range, Text
+from stripe_simulator.rendering import Json, public, render
 from stripe_simulator.resources.payment_methods import resolve
 from stripe_simulator.work import Work
 
@@ -22,32 +21,12 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
     return render(work, work.get("invoice", id))
 
 
-@endpoint(
-    "POST",
-    "/v1/invoices/<id>",
-    {"auto_advance": Flag(), "description": Text(), "footer": Text(), "metadata": Metadata()},
-)
-def update(work: Work, values: dict[str, Any], id: str) -> Json:
-    """Change what is not money."""
-    invoice = work.get("invoice", id)
-    if invoice["status"] != "draft" and set(values) - {"metadata", "auto_advance"}:
-        raise invalid("Finalized invoices can't be updated in this way", None, "invoice_not_editable")
-    with updating(work, invoice):
-        for name, value in values.items():
-            invoice[name] = merged_metadata(invoice["metadata"] or {}, value) if name == "metadata" else value
-        if values.get("auto_advance") is False:
-            invoice |= {"automatically_finalizes_at": None, "next_payment_attempt": None, "_due": None}
-    if values.get("auto_advance") and invoice["status"] == "draft":
-        engine.leave_draft(work, invoice)
-    return render(work, invoice)
-
-
 @endpoint("GET", "/v1/invoices/<id>/lines", LISTING)
 def list_lines(work: Work, values: dict[str, Any], id: str) -> Json:
     """All lines of an invoice."""
     invoice = work.get("invoice", id)
     url = f"/v1/invoices/{id}/lines"
-    return page(work, invoice["lines"]["data"], values, url, show=lambda _, line: dict(line), ordered=True)
+    return page(work, invoice["lines"]["data"], values, url, show=lambda _, line: public(line), ordered=True)
 
 
 @endpoint("POST", "/v1/invoices/<id>/finalize", {"auto_advance": Flag()})
@@ -142,7 +121,7 @@ def list_invoices(work: Work, values: dict[str, Any]) -> Json:
 def _require_open(invoice: Record) -> None:
     if invoice["status"] == "paid":
         raise invalid("Invoice is already paid")
-    if invoice["status"] != "open":
+    if invoice["status"] not in ("open", "uncollectible"):
         raise invalid(f"Invoices with status {invoice['status']} can't be paid.", None, "invoice_not_editable")
 
 

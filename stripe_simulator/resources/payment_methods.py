@@ -9,7 +9,7 @@ from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid, not_found, not_simulated
 from stripe_simulator.events import emit, updating
 from stripe_simulator.lists import page
-from stripe_simulator.params import LISTING, Fields, Hash, Integer, Metadata, Text, merged_metadata
+from stripe_simulator.params import LISTING, Fields, Hash, Integer, Metadata, Text, Unsimulated, merged_metadata
 from stripe_simulator.rendering import Json, render
 from stripe_simulator.resources.shapes import ADDRESS, address
 from stripe_simulator.work import Work
@@ -28,6 +28,46 @@ _CARD: Fields = {
     "number": Text(),
     "token": Text(),
 }
+INLINE: Fields = {
+    **dict.fromkeys(
+        (
+            "acss_debit",
+            "affirm",
+            "afterpay_clearpay",
+            "alipay",
+            "au_becs_debit",
+            "bacs_debit",
+            "bancontact",
+            "blik",
+            "boleto",
+            "cashapp",
+            "customer_balance",
+            "eps",
+            "giropay",
+            "grabpay",
+            "ideal",
+            "klarna",
+            "konbini",
+            "link",
+            "oxxo",
+            "p24",
+            "paypal",
+            "pix",
+            "promptpay",
+            "revolut_pay",
+            "sepa_debit",
+            "sofort",
+            "us_bank_account",
+            "wechat_pay",
+            "zip",
+        ),
+        Unsimulated(),
+    ),
+    "billing_details": Hash(fields=_DETAILS),
+    "card": Hash(fields=_CARD),
+    "metadata": Metadata(),
+    "type": Text(required=True),
+}
 _REDISPLAY = Text(choices=("always", "limited", "unspecified"))
 
 
@@ -44,6 +84,11 @@ _REDISPLAY = Text(choices=("always", "limited", "unspecified"))
 )
 def create(work: Work, values: dict[str, Any]) -> Json:
     """A card from a test number or a test token."""
+    return render(work, make(work, values))
+
+
+def make(work: Work, values: dict[str, Any]) -> Record:
+    """The payment method that ``type``, ``card`` and ``billing_details`` describe, not attached to anybody."""
     if values["type"] != "card":
         raise not_simulated(f"payment methods of type {values['type']}", "type")
     sent = values.get("card") or {}
@@ -55,7 +100,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
         card = cards.by_number(sent["number"], "number")
     else:
         raise invalid("Missing required param: card[number].", "card[number]", "parameter_missing")
-    return render(work, _add(work, card, values))
+    return _add(work, card, values)
 
 
 @endpoint("GET", "/v1/payment_methods/<id>")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from stripe_simulator import catalog
+from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import missing_param
 from stripe_simulator.events import emit, updating
@@ -12,10 +13,13 @@ from stripe_simulator.params import (
     Fields,
     Flag,
     Hash,
+    Integer,
     Metadata,
+    Named,
     Range,
     Sequenced,
     Text,
+    Unsimulated,
     merged_metadata,
 )
 from stripe_simulator.rendering import Json, render
@@ -30,6 +34,17 @@ _PRODUCT_DATA: Fields = {
     "tax_code": Text(),
     "unit_label": Text(),
 }
+_OPTIONS = Named(
+    of=Hash(
+        fields={
+            "custom_unit_amount": Unsimulated(),
+            "tax_behavior": Text(choices=catalog.TAX_BEHAVIORS),
+            "tiers": Unsimulated(),
+            "unit_amount": Integer(least=0),
+            "unit_amount_decimal": Unsimulated(),
+        }
+    )
+)
 
 
 @endpoint(
@@ -38,6 +53,7 @@ _PRODUCT_DATA: Fields = {
     catalog.PRICE
     | {
         "active": Flag(),
+        "currency_options": _OPTIONS,
         "lookup_key": Text(longest=200),
         "product": Text(),
         "product_data": Hash(fields=_PRODUCT_DATA),
@@ -51,6 +67,7 @@ def create(work: Work, values: dict[str, Any]) -> Json:
             raise missing_param("product")
         values["product"] = catalog.add_product(work, values["product_data"])["id"]
     price = catalog.add_price(work, values)
+    price["_currency_options"] = _options(price, values.get("currency_options"))
     emit(work, "price.created", price)
     return render(work, price)
 
@@ -112,3 +129,16 @@ def list_prices(work: Work, values: dict[str, Any]) -> Json:
         and within(values.get("created"), price["created"])
     )
     return page(work, found, values, "/v1/prices")
+
+
+def _options(price: Record, sent: Json | None) -> Json:
+    """The price in other currencies: shown, not billed."""
+    return {
+        name.lower(): {
+            "custom_unit_amount": None,
+            "tax_behavior": option.get("tax_behavior", price["tax_behavior"]),
+            "unit_amount": option.get("unit_amount"),
+            "unit_amount_decimal": None if option.get("unit_amount") is None else str(option["unit_amount"]),
+        }
+        for name, option in (sent or {}).items()
+    }

@@ -3,8 +3,19 @@
 from typing import Any
 
 from stripe_simulator import catalog
-from stripe_simulator.billing import changes, entitlements, standing
+from stripe_simulator.billing import (
+    adjustments,
+    anchors,
+    changes,
+    clock_limits,
+    endings,
+    entitlements,
+    pausing,
+    standing,
+    trials,
+)
 from stripe_simulator.billing import subscriptions as engine
+from stripe_simulator.billing.subscription_shape import new_subscription
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
@@ -21,9 +32,10 @@ from stripe_simulator.params import (
     Range,
     Sequenced,
     Text,
+    Unsimulated,
     merged_metadata,
 )
-from stripe_simulator.rendering import Json, list_object, render
+from stripe_simulator.rendering import Json, render
 from stripe_simulator.work import Work
 
 _STATUSES = (
@@ -34,9 +46,9 @@ _FEEDBACK = (
     "customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex",
     "too_expensive", "unused",
 )  # fmt: skip
-_PRORATION = Text(choices=("always_invoice", "create_prorations", "none"))
-_BEHAVIOR = Text(choices=("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"))
-_PRICE_DATA: Fields = {
+PRORATION = Text(choices=("always_invoice", "create_prorations", "none"))
+BEHAVIOR = Text(choices=("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"))
+PRICE_DATA: Fields = {
     "currency": Text(required=True),
     "product": Text(required=True),
     "recurring": catalog.PRICE["recurring"],
@@ -45,9 +57,10 @@ _PRICE_DATA: Fields = {
     "unit_amount_decimal": catalog.PRICE["unit_amount_decimal"],
 }
 _ITEM: Fields = {
+    **adjustments.ITEM,
     "metadata": Metadata(),
     "price": Text(),
-    "price_data": Hash(fields=_PRICE_DATA),
+    "price_data": Hash(fields=PRICE_DATA),
     "quantity": Integer(least=0),
 }
 _DETAILS = Hash(fields={"comment": Text(), "feedback": Text(choices=_FEEDBACK)})
@@ -60,12 +73,30 @@ _TRIAL_SETTINGS = Hash(
 )
 _PAYMENT_SETTINGS = Hash(
     fields={
+        "payment_method_options": Unsimulated(),
         "payment_method_types": Sequenced(of=Text()),
         "save_default_payment_method": Text(choices=("off", "on_subscription")),
     }
 )
 _SHARED: Fields = {
-    "cancel_at": Integer(clearable=True),
+    **dict.fromkeys(
+        (
+            "application_fee_percent",
+            "automatic_tax",
+            "backdate_start_date",
+            "billing_schedules",
+            "billing_thresholds",
+            "customer_account",
+            "default_source",
+            "invoice_settings",
+            "on_behalf_of",
+            "pending_invoice_item_interval",
+            "transfer_data",
+        ),
+        Unsimulated(),
+    ),
+    **adjustments.SUBSCRIPTION,
+    "cancel_at": Integer(clearable=True, words=("max_period_end", "min_period_end")),
     "cancel_at_period_end": Flag(),
     "collection_method": Text(choices=("charge_automatically", "send_invoice")),
     "days_until_due": Integer(least=0),
@@ -73,9 +104,9 @@ _SHARED: Fields = {
     "description": Text(longest=500),
     "metadata": Metadata(),
     "off_session": Flag(),
-    "payment_behavior": _BEHAVIOR,
+    "payment_behavior": BEHAVIOR,
     "payment_settings": _PAYMENT_SETTINGS,
-    "proration_behavior": _PRORATION,
+    "proration_behavior": PRORATION,
     "trial_end": Integer(words=("now",)),
     "trial_from_plan": Flag(),
     "trial_settings": _TRIAL_SETTINGS,
@@ -86,6 +117,7 @@ _SHARED: Fields = {
     "POST",
     "/v1/subscriptions",
     _SHARED
+    | anchors.ANCHOR
     | {
         "billing_mode": Hash(fields={"type": Text(required=True, choices=("classic", "flexible"))}),
         "currency": Text(),
@@ -96,12 +128,19 @@ _SHARED: Fields = {
 )
 def create(work: Work, values: dict[str, Any]) -> Json:
     """Subscribe a customer: first invoice and its payment included."""
+    subscription = make(work, values)
+    engine.start(work, subscription, values.get("payment_behavior", "allow_incomplete"))
+    return render(work, subscription)
+
+
+def make(work: Work, values: dict[str, Any]) -> Record:
+    """The subscription that a request describes, not yet started."""
     customer = work.get("customer", values["customer"], "customer")
+    clock_limits.check_subscription(work, customer)
     if not values.get("items"):
         raise missing_param("items")
-    for name in ("cancel_at_period_end", "trial_from_plan"):
-        if values.get(name):
-            raise not_simulated(f"{name} at creation", name)
+    if values.get("payment_behavior") == "pending_if_incomplete":
+        raise invalid("pending_if_incomplete can only be used when updating a subscription.", "payment_behavior")
     clock = customer["_clock"]
     now = work.now(clock)
     id = new_id("subscription")
@@ -111,17 +150,21 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     _check_currency(customer, currency)
     if values.get("currency", currency) != currency:
         raise invalid("The currency must match that of the prices.", "currency")
-    trial_end = _trial_end(values, now)
-    body = _body(customer, items, id, currency, now, trial_end)
+    trial_end = trials.end(work, items, values, now)
+    body = new_subscription(customer, items, id, currency, now, trial_end)
     subscription = work.insert("subscription", body, id=id, clock=clock, trial_notice=False)
     _apply(work, subscription, values)
     if values.get("billing_mode", {}).get("type") == "classic":
         subscription["billing_mode"] = {"flexible": None, "type": "classic"}
+    anchors.apply(work, subscription, engine.recurring_of(work, subscription), values)
+    if values.get("cancel_at_period_end"):
+        subscription["cancel_at_period_end"] = True
+        _mark_requested(subscription, now)
+    adjustments.of_new(work, subscription, values)
     if customer["currency"] is None:
         with updating(work, customer):
             customer["currency"] = currency
-    engine.start(work, subscription, values.get("payment_behavior", "allow_incomplete"))
-    return render(work, subscription)
+    return subscription
 
 
 @endpoint("GET", "/v1/subscriptions/<id>")
@@ -134,31 +177,68 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
     "POST",
     "/v1/subscriptions/<id>",
     _SHARED
+    | pausing.COLLECTION
     | {
         "billing_cycle_anchor": Text(choices=("now", "unchanged")),
         "cancellation_details": _DETAILS,
-        "items": Sequenced(of=Hash(fields=_ITEM | {"id": Text(), "deleted": Flag(), "clear_usage": Flag()}), most=20),
+        "items": Sequenced(
+            of=Hash(fields=_ITEM | {"id": Text(), "deleted": Flag(), "clear_usage": Unsimulated()}), most=20
+        ),
         "proration_date": Integer(),
+        "trial_from_plan": Unsimulated(),
     },
 )
 def update(work: Work, values: dict[str, Any], id: str) -> Json:
     """Change what is sent; changed items are prorated by the second."""
     subscription = work.get("subscription", id)
+    change(work, subscription, values)
+    return render(work, subscription)
+
+
+def change(work: Work, subscription: Record, values: dict[str, Any]) -> None:
+    """An update with all that follows from it: invoice, payment, entitlements."""
     if set(values) - {"metadata", "cancellation_details"}:
         engine.require_running(subscription)
+    if subscription["schedule"] and {"cancel_at", "cancel_at_period_end"} & values.keys():
+        raise invalid(
+            f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating any "
+            "cancelation behavior directly is not allowed. Please update the schedule instead.",
+        )
     if values.get("payment_behavior") == "pending_if_incomplete":
         raise not_simulated("pending updates", "payment_behavior")
-    with updating(work, subscription):
-        _apply(work, subscription, values)
-        if "cancel_at_period_end" in values:
-            _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
-        change = changes.apply(work, subscription, values)
-        invoice = changes.bill(work, subscription, change, values)
+    done, invoice = carry_out(work, subscription, values)
     standing.schedule(work, subscription)
     if invoice is not None:
         engine.collect(work, invoice, values.get("payment_behavior", "allow_incomplete"))
-    if change.differs:
+    if done.differs:
         entitlements.refresh(work, subscription["customer"])
+
+
+def carry_out(work: Work, subscription: Record, values: dict[str, Any]) -> tuple[changes.Change, Record | None]:
+    """Do what an update asks for; what changed, and the draft to collect at once where there is one."""
+    with updating(work, subscription):
+        _apply(work, subscription, values)
+        adjustments.of_subscription(work, subscription, values)
+        adjustments.add_extras(work, subscription, values)
+        if "cancel_at_period_end" in values:
+            _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
+        change = changes.apply(work, subscription, values)
+        return change, changes.bill(work, subscription, change, values)
+
+
+@endpoint(
+    "POST",
+    "/v1/subscriptions/<id>/resume",
+    {
+        "billing_cycle_anchor": Text(choices=("now", "unchanged")),
+        "proration_behavior": PRORATION,
+        "proration_date": Unsimulated(),
+    },
+)
+def resume(work: Work, values: dict[str, Any], id: str) -> Json:
+    """Begin again after a trial that ended without a card."""
+    subscription = work.get("subscription", id)
+    pausing.resume(work, subscription, values)
     return render(work, subscription)
 
 
@@ -172,12 +252,11 @@ def cancel(work: Work, values: dict[str, Any], id: str) -> Json:
     subscription = work.get("subscription", id)
     if subscription["status"] in standing.ENDED:
         raise not_found("subscription", id, "id")
-    if values.get("prorate") or values.get("invoice_now"):
-        raise not_simulated("prorate and invoice_now at cancellation", "prorate")
     if values.get("cancellation_details"):
         with work.edit(subscription):
             subscription["cancellation_details"] |= values["cancellation_details"]
-    standing.end(work, subscription, "cancellation_requested")
+    prorate, invoice_now = values.get("prorate", False), values.get("invoice_now", False)
+    endings.cancel(work, subscription, with_credit=prorate, invoice_now=invoice_now)
     return render(work, subscription)
 
 
@@ -241,19 +320,6 @@ def _check_currency(customer: Record, currency: str) -> None:
         )
 
 
-def _trial_end(values: dict[str, Any], now: int) -> int | None:
-    if "trial_period_days" in values and "trial_end" in values:
-        raise invalid("You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end")
-    if "trial_period_days" in values:
-        return now + int(values["trial_period_days"]) * standing.DAY
-    trial_end = values.get("trial_end")
-    if trial_end in (None, "now"):
-        return None
-    if trial_end <= now:
-        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
-    return int(trial_end)
-
-
 def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
     for name in ("collection_method", "days_until_due", "description"):
         if name in values:
@@ -266,9 +332,9 @@ def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
         subscription["payment_settings"] |= values["payment_settings"]
     if values.get("trial_settings"):
         behavior = values["trial_settings"]["end_behavior"]
-        if behavior["missing_payment_method"] == "pause":
-            raise not_simulated("pausing at the end of a trial", "trial_settings[end_behavior]")
         subscription["trial_settings"] = {"end_behavior": behavior}
+    if "pause_collection" in values:
+        pausing.set_collection(work, subscription, values["pause_collection"])
     if values.get("cancellation_details"):
         subscription["cancellation_details"] |= values["cancellation_details"]
     if "cancel_at" in values:
@@ -291,8 +357,12 @@ def _own_method(work: Work, subscription: Record, id: str | None) -> str | None:
     return id
 
 
-def _cancel_at(work: Work, subscription: Record, at: int | None) -> None:
+def _cancel_at(work: Work, subscription: Record, at: int | str | None) -> None:
     now = work.now(subscription["_clock"])
+    if isinstance(at, str):  # all items have the same period, so that its earliest and latest end are one
+        if subscription["latest_invoice"] is None:
+            raise not_simulated(f"cancel_at={at} at creation; use cancel_at_period_end", "cancel_at")
+        at = standing.period_end(subscription)
     if at is not None and at <= now:
         raise invalid("Invalid timestamp: must be in the future.", "cancel_at")
     subscription["cancel_at"] = at
@@ -312,62 +382,3 @@ def _mark_requested(subscription: Record, at: int | None) -> None:
     subscription["canceled_at"] = at
     reason = "cancellation_requested" if at is not None else None
     subscription["cancellation_details"] |= {"reason": reason}
-
-
-def _body(customer: Record, items: list[Json], id: str, currency: str, now: int, trial_end: int | None) -> Json:
-    return {
-        "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": trial_end or now,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": currency,
-        "customer": customer["id"],
-        "customer_account": None,
-        "days_until_due": None,
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "ended_at": None,
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "items": list_object(f"/v1/subscription_items?subscription={id}", items),
-        "latest_invoice": None,
-        "managed_payments": None,
-        "metadata": {},
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
-        "pause_collection": None,
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
-        "start_date": now,
-        "status": "incomplete",
-        "test_clock": customer["test_clock"],
-        "transfer_data": None,
-        "trial_end": trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
-        "trial_start": now if trial_end else None,
-    }

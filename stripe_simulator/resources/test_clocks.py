@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stripe_simulator.billing import clock_limits
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import StripeError, invalid, not_simulated
@@ -75,6 +76,7 @@ def advance(work: Work, values: dict[str, Any], id: str) -> Json:
         )
     if target <= clock["frozen_time"]:
         raise invalid("Test clocks can only be advanced forward in time.", "frozen_time")
+    clock_limits.check_advance(work, clock, target)
     with work.edit(clock):
         clock |= {"status": "advancing", "_target": target}
         clock["status_details"] = {"advancing": {"target_frozen_time": target}}

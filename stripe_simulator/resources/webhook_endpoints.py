@@ -49,7 +49,7 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
     """Change what is sent."""
     record = work.get(_KIND, id)
     if values.get("url"):
-        _check_url(values["url"])
+        check_url(values["url"], "url")
     with work.edit(record):
         for name in ("description", "enabled_events", "url"):
             if name in values:
@@ -95,7 +95,7 @@ def register(
 
 
 def _add(work: Work, values: dict[str, Any], secret: str) -> Record:
-    _check_url(values["url"])
+    check_url(values["url"], "url")
     body: Record = {
         "api_version": values.get("api_version"),
         "application": None,
@@ -109,10 +109,11 @@ def _add(work: Work, values: dict[str, Any], secret: str) -> Record:
     return work.insert(_KIND, body, secret=secret, connect=values.get("connect", False))
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str, param: str) -> None:
+    """A StripeError where this is no absolute address of the web."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise invalid("Invalid URL: An explicit scheme (such as https) must be provided.", "url", "url_invalid")
+        raise invalid("Invalid URL: An explicit scheme (such as https) must be provided.", param, "url_invalid")
 
 
 def _only_platform(work: Work) -> None:

@@ -79,4 +79,4 @@ def test_accounts_are_read_changed_and_linked(shop: Shop) -> None:
             "return_url": "http://b.test",
         }
     )
-    assert link.url.startswith("https://connect.stripe.com/")
+    assert link.url.startswith(f"{shop.url}/setup/s/")

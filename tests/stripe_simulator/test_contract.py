@@ -7,6 +7,7 @@ sample objects say which Optional fields it really sends.
 import ast
 import functools
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,31 @@ import pytest
 import requests
 import stripe
 
+from tests.stripe_simulator import contract_money
 from tests.stripe_simulator.conftest import Shop, item_of, moment
+from tests.stripe_simulator.flow_objects import flow_objects
+from tests.stripe_simulator.surface_objects import surface_objects
 
 PACKAGE = Path(stripe.__file__).parent
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "stripe-fixtures3.json"
 MODULES = {
     "account": "_account",
     "account_link": "_account_link",
+    "billing.meter": "billing/_meter",
+    "billing.meter_event": "billing/_meter_event",
+    "billing.meter_event_adjustment": "billing/_meter_event_adjustment",
+    "billing.meter_event_summary": "billing/_meter_event_summary",
+    "billing_portal.configuration": "billing_portal/_configuration",
+    "billing_portal.session": "billing_portal/_session",
     "charge": "_charge",
+    "checkout.session": "checkout/_session",
+    "coupon": "_coupon",
+    "credit_note": "_credit_note",
+    "credit_note_line_item": "_credit_note_line_item",
     "customer": "_customer",
+    "customer_balance_transaction": "_customer_balance_transaction",
+    "discount": "_discount",
+    "dispute": "_dispute",
     "entitlements.active_entitlement": "entitlements/_active_entitlement",
     "entitlements.active_entitlement_summary": "entitlements/_active_entitlement_summary",
     "entitlements.feature": "entitlements/_feature",
@@ -31,6 +48,7 @@ MODULES = {
     "invoice": "_invoice",
     "invoice_payment": "_invoice_payment",
     "invoiceitem": "_invoice_item",
+    "item": "_line_item",
     "line_item": "_invoice_line_item",
     "payment_intent": "_payment_intent",
     "payment_method": "_payment_method",
@@ -38,11 +56,17 @@ MODULES = {
     "price": "_price",
     "product": "_product",
     "product_feature": "_product_feature",
+    "promotion_code": "_promotion_code",
+    "refund": "_refund",
+    "setup_intent": "_setup_intent",
     "subscription": "_subscription",
     "subscription_item": "_subscription_item",
+    "subscription_schedule": "_subscription_schedule",
+    "tax_rate": "_tax_rate",
     "test_helpers.test_clock": "test_helpers/_test_clock",
     "webhook_endpoint": "_webhook_endpoint",
 }
+STATES = ("status", "payment_status", "mode", "billing_reason", "duration", "type")
 # In the samples, but not sent by the API of this version.
 STALE = {
     "account": {"business_profile"},
@@ -83,20 +107,39 @@ class Contract:
     def __init__(self) -> None:
         self.wrong: list[str] = []
         self.seen: dict[str, int] = {}
+        self._checked: dict[str, set[str]] = {}
+        self._hinted: dict[str, set[str]] = {}
+        self._states: dict[str, set[str]] = {}
+        self._kind = ""
 
     def check(self, value: dict[str, Any]) -> None:
         kind = value["object"]
         if value.get("deleted"):
             return
         self.seen[kind] = self.seen.get(kind, 0) + 1
-        node = class_of(kind)
+        self._states.setdefault(kind, set()).update(str(value[name]) for name in STATES if value.get(name))
+        node, outer, self._kind = class_of(kind), self._kind, kind
         self._fields(value, node, (node,), kind)
+        self._kind = outer
+
+    def table(self) -> str:
+        """A line a resource: objects, how many of its hinted fields had a value, the states seen."""
+        rows = [f"{'resource':44}{'objects':>8}{'fields':>12}  states"]
+        for kind, count in sorted(self.seen.items()):
+            fields = f"{len(self._checked[kind])} of {len(self._hinted[kind])}"
+            rows.append(f"{kind:44}{count:8}{fields:>12}  {_few(self._states[kind])}")
+        checked, hinted = (sum(map(len, one.values())) for one in (self._checked, self._hinted))
+        return "\n".join([*rows, f"{'all':44}{sum(self.seen.values()):8}{f'{checked} of {hinted}':>12}"])
 
     def _fields(self, value: dict[str, Any], node: ast.ClassDef, scopes: tuple[ast.ClassDef, ...], path: str) -> None:
         known = hints(node)
         for name in value.keys() - known.keys():
             self.wrong.append(f"{path}.{name}: unknown")
+        place = re.sub(r"\[\d+\]", "", path)
+        self._hinted.setdefault(self._kind, set()).update(f"{place}.{name}" for name in known)
         for name, hint in known.items():
+            if value.get(name) is not None:
+                self._checked.setdefault(self._kind, set()).add(f"{place}.{name}")
             if name in value:
                 self._value(value[name], hint, scopes, f"{path}.{name}")
             elif not hint.startswith("Optional["):
@@ -112,7 +155,7 @@ class Contract:
 
     def _fits(self, value: Any, hint: str, scopes: tuple[ast.ClassDef, ...], path: str) -> bool:
         if hint in ("int", "float"):
-            return isinstance(value, int) and not isinstance(value, bool)
+            return isinstance(value, int | float if hint == "float" else int) and not isinstance(value, bool)
         if hint == "bool":
             return isinstance(value, bool)
         if hint == "Decimal":
@@ -156,6 +199,10 @@ class Contract:
         return False
 
 
+def _few(states: set[str]) -> str:
+    return ", ".join(sorted(states)) if len(states) < 15 else f"{len(states)} types"
+
+
 def is_decimal(text: str) -> bool:
     try:
         return Decimal(text).is_finite()
@@ -165,6 +212,7 @@ def is_decimal(text: str) -> bool:
 
 def everything(shop: Shop) -> list[dict[str, Any]]:
     """At least one of every kind, in many states, as raw JSON."""
+    money, bodies = contract_money.made(shop)
     client = shop.client.v1
     clock = shop.clock(moment(2026, 1, 31))
     customer = shop.customer(clock)
@@ -208,6 +256,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
     made = requests.post(f"{shop.url}/v1/account_links", data=link, auth=("sk_test_simulator", ""), timeout=10)
 
     paths = [
+        *money,
         "accounts",
         "account",
         "charges",
@@ -217,6 +266,7 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         "entitlements/features",
         f"entitlements/active_entitlements?customer={customer}",
         "events?limit=100",
+        "events?limit=100&type=entitlements.active_entitlement_summary.updated",
         "invoices?expand[]=data.payments&expand[]=data.customer&expand[]=data.confirmation_secret",
         f"invoices/{shop.invoices(subscription.id)[-1].id}/lines",
         "invoice_payments?expand[]=data.payment.payment_intent.latest_charge",
@@ -229,12 +279,13 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         "test_helpers/test_clocks",
         "webhook_endpoints",
     ]
-    bodies = [made.json()]
+    bodies.append(made.json())
     for path in paths:
         answer = requests.get(f"{shop.url}/v1/{path}", auth=("sk_test_simulator", ""), timeout=10)
         assert answer.status_code == 200, answer.text
         body = answer.json()
         bodies += body["data"] if body["object"] == "list" else [body]
+    bodies += flow_objects(shop) + surface_objects(shop)
     return bodies + [event["data"]["object"] for event in bodies if event["object"] == "event"]
 
 
@@ -243,8 +294,7 @@ def test_objects_are_as_the_stripe_package_describes_them(shop: Shop) -> None:
     for body in everything(shop):
         contract.check(body)
     assert sorted(set(contract.wrong)) == []
-    for kind, count in sorted(contract.seen.items()):
-        print(f"{kind:45}{count:5}")
+    print(contract.table())
     assert contract.seen.keys() == MODULES.keys()
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import stripe
 
 from stripe_simulator import Simulator
 from tests.stripe_simulator.conftest import Shop, client_of, item_of, moment
@@ -147,3 +149,37 @@ def test_a_batch_of_renewals_is_quick(shop: Shop) -> None:
     shop.advance(clock, moment(2026, 7, 2))
     assert time.monotonic() - began < 10
     assert {len(shop.invoices(id)) for id in subscriptions} == {7}
+
+
+def test_chaos_and_limits_of_the_command_line() -> None:
+    process = Process("--chaos", "duplicate=1,seed=3", "--clock-limits", "--public-url", "https://pay.example.com")
+    assert requests.get(f"{process.url}/_simulator/chaos", timeout=5).json()["duplicate"] == 1
+    shop: Any = Shop(None, client_of(process.url), process.url)  # type: ignore[arg-type]
+    clock = shop.clock(moment(2026, 1, 1))
+    customers = [shop.customer(clock) for _ in range(3)]
+    with pytest.raises(stripe.InvalidRequestError, match="at most 3 customers"):
+        shop.customer(clock)
+    portal = shop.client.v1.billing_portal.sessions.create({"customer": customers[0]})
+    assert portal.url.startswith("https://pay.example.com/p/session/")
+    assert process.end(signal.SIGTERM) == 0
+
+
+def test_bad_chaos_of_the_command_line_is_refused() -> None:
+    command = [sys.executable, "-m", "stripe_simulator", "--port", "0", "--chaos", "drop=7"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)  # noqa: S603 - our own
+    assert done.returncode == 2
+    assert "between 0 and 1" in done.stderr
+
+
+@pytest.mark.long
+def test_a_thousand_subscriptions_renew_for_a_year_within_a_minute(tmp_path: Path) -> None:
+    simulator = Simulator(state_path=tmp_path / "state.db")
+    with simulator.serve() as server:
+        shop = Shop(simulator, client_of(server.url), server.url)
+        clock, price = shop.clock(moment(2026, 1, 1)), shop.price(500)
+        subscriptions = [shop.subscribe(shop.customer(clock), price).id for _ in range(1_000)]
+        began, target = time.process_time(), {"frozen_time": moment(2027, 1, 2)}
+        url = f"{server.url}/v1/test_helpers/test_clocks/{clock}/advance"
+        assert requests.post(url, data=target, auth=("sk_test_simulator", ""), timeout=300).json()["status"] == "ready"
+        assert time.process_time() - began < 60  # of the processor, whatever else it does
+        assert {len(shop.invoices(id)) for id in subscriptions[::250]} == {13}

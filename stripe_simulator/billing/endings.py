@@ -1,0 +1,35 @@
+"""The end of a subscription in mid-period or at its end, and what is still to be invoiced then."""
+
+from stripe_simulator.billing import changes, invoice_items, standing, subscriptions
+from stripe_simulator.database import Record
+from stripe_simulator.events import emit
+from stripe_simulator.work import Work
+
+
+def cancel(work: Work, subscription: Record, *, with_credit: bool, invoice_now: bool) -> None:
+    """Cancel now: ``with_credit`` prorates the unused time, ``invoice_now`` bills what is pending in a last invoice.
+
+    With neither of them pending prorations are dropped; a credit that is not invoiced waits for the
+    customer's next invoice.
+    """
+    prorate(work, subscription, work.now(subscription["_clock"]) if with_credit else None)
+    if not with_credit and not invoice_now:
+        _drop_prorations(work, subscription)
+    if invoice_now:
+        subscriptions.end_with_invoice(work, subscription)
+    else:
+        standing.end(work, subscription, "cancellation_requested")
+
+
+def prorate(work: Work, subscription: Record, at: int | None) -> None:
+    """Pending credits for the time after ``at``, of a subscription about to end; None for none."""
+    if at is not None and subscription["status"] in ("active", "past_due"):
+        with work.edit(subscription):
+            changes.credit_all(work, subscription, at)
+
+
+def _drop_prorations(work: Work, subscription: Record) -> None:
+    for item in invoice_items.pending(work, subscription["customer"]):
+        if item["_subscription"] == subscription["id"] and item["proration"]:
+            work.delete(item)
+            emit(work, "invoiceitem.deleted", item)
