@@ -1,5 +1,6 @@
 """A threaded HTTP server around the application."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -42,8 +43,9 @@ class Server:
     def close(self) -> None:
         """Let running requests end, then stop answering."""
         self._server.task_dispatcher.shutdown(timeout=1)
-        # Sockets are closed by the thread that polls them.
-        self._server.trigger.pull_trigger(self._close_sockets)
+        # Sockets are closed by the thread that polls them; if it has ended, they are closed already.
+        with contextlib.suppress(OSError):
+            self._server.trigger.pull_trigger(self._close_sockets)
         self._thread.join(timeout=1)
         if self._on_close is not None:
             self._on_close()
