@@ -80,3 +80,23 @@ def test_accounts_are_read_changed_and_linked(shop: Shop) -> None:
         }
     )
     assert link.url.startswith(f"{shop.url}/setup/s/")
+
+
+def test_coupons_of_one_name_belong_to_their_accounts(shop: Shop) -> None:
+    first, second = connected(shop, "One"), connected(shop, "Two")
+    totals = {}
+    for options, percent in ((first, 10), (second, 50)):
+        shop.client.v1.coupons.create({"id": "LAUNCH", "percent_off": percent, "duration": "once"}, options=options)
+        price = shop.client.v1.prices.create(
+            {"currency": "usd", "unit_amount": 1000, "recurring": {"interval": "month"}, "product_data": {"name": "P"}},
+            options=options,
+        )
+        card: Any = {"payment_method": "pm_card_visa", "invoice_settings": {"default_payment_method": "pm_card_visa"}}
+        customer = shop.client.v1.customers.create(card, options=options)
+        order: Any = {"customer": customer.id, "items": [{"price": price.id}], "discounts": [{"coupon": "LAUNCH"}]}
+        shop.client.v1.subscriptions.create(order, options=options)
+        totals[percent] = [invoice.total for invoice in shop.client.v1.invoices.list({}, options=options).data]
+    assert totals == {10: [900], 50: [500]}
+    assert [coupon.percent_off for coupon in shop.client.v1.coupons.list({}, options=first).data] == [10]
+    with pytest.raises(stripe.InvalidRequestError, match="No such coupon"):
+        shop.client.v1.coupons.retrieve("LAUNCH")
