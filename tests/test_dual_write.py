@@ -12,7 +12,7 @@ import stripe
 from django.db import transaction
 from django.utils import timezone
 
-from billingos.common.errors import BillingError, InvalidRequest, StripeUnavailable
+from billingos.common.errors import BillingError, InvalidRequest, PaymentRequired, StripeUnavailable
 from billingos.common.ids import uuid7
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
@@ -21,7 +21,10 @@ from billingos.stripe_gateway import intents
 from billingos.stripe_gateway.client import client as gateway_client
 from billingos.stripe_gateway.models import WriteIntent
 from billingos.stripe_gateway.operations import Call, retrieve, send
+from customers.models import Customer
 from customers.services import create_customer
+from subscriptions.models import Price
+from subscriptions.services import Item, create_subscription
 from tests.factories import MerchantFactory, unique
 from tests.fixtures import Api
 from tests.scenes import Scene
@@ -270,6 +273,23 @@ def test_a_refusal_is_definite_and_a_later_try_has_a_new_key(merchant: Merchant)
     assert (intent.status, intent.attempt) == ("failed", 2)
     assert intent.error is not None
     assert intent.error["code"] == "resource_missing"
+
+
+def test_a_declined_card_that_was_replaced_is_charged_under_the_same_key(scene: Scene) -> None:
+    """Stripe repeats its refusal to whoever repeats its key: after a definite failure the attempt makes a new one."""
+    merchant = scene.api.merchant
+    poor = scene.api.made("/customers", {"name": "Poor", "payment_method": "pm_card_chargeCustomerFail"})
+    with scope(merchant.id):
+        customer = Customer.objects.for_merchant(merchant.id).get(id=poor["id"])
+        item = Item(Price.objects.for_merchant(merchant.id).get(id=scene.price["id"]))
+    order: Any = {"customer": customer, "items": [item], "payment_behavior": "error_if_incomplete", "key": "k"}
+    with pytest.raises(PaymentRequired):
+        create_subscription(merchant=merchant, **order)
+    methods = scene.stripe_client.v1.payment_methods
+    method = methods.attach("pm_card_visa", {"customer": poor["stripe_id"]}, scene.account)
+    settings: Any = {"invoice_settings": {"default_payment_method": method.id}}
+    scene.stripe_client.v1.customers.update(poor["stripe_id"], settings, scene.account)
+    assert create_subscription(merchant=merchant, **order).status == "active"
 
 
 def test_two_at_once_cannot_take_the_same_external_id(api: Api, stripe_client: stripe.StripeClient) -> None:

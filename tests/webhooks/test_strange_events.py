@@ -166,6 +166,18 @@ def test_a_second_customer_of_the_same_external_id_does_without(shop: Shop) -> N
 # --- Of one second ---------------------------------------------------------------------------------------------------
 
 
+def test_a_stale_event_changes_no_row_but_enters_the_history(shop: Shop) -> None:
+    sold = subscription(unique("sub_"), shop.customer["id"], shop.price)
+    shop.tell("customer.subscription.updated", {**sold, "metadata": {"is": "new"}}, T + 10)
+    late = shop.tell("customer.subscription.updated", {**sold, "status": "past_due"}, T + 5)
+    assert (inbox_row(late).status, inbox_row(late).reason) == ("processed", "stale")
+    found = shop.api.found(f"/subscriptions/{sold['id']}")
+    assert (found["status"], found["metadata"]) == ("active", {"is": "new"})
+    with scope(shop.merchant.id):
+        history = SubscriptionChange.objects.for_merchant(shop.merchant.id).order_by("at", "position", "id")
+        assert [row.status for row in history] == ["past_due", "active"]
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_changes_of_one_second_are_ordered_by_what_they_changed(shop: Shop, order: tuple[int, ...]) -> None:
     """1, 2, 3, 2 units and the end, in one second and delivered in any order: history ends with the end."""
