@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
         "schedule": float(settings.INBOX_SWEEP_SECONDS),
     },
     "resume-write-intents": {"task": "billingos.merchants.tasks.resume_write_intents", "schedule": 30.0},
+    "prune-write-intents": {"task": "billingos.merchants.tasks.prune_write_intents", "schedule": 3600.0},
     "prune-inbox": {"task": "billingos.webhooks.tasks.prune_inbox", "schedule": 3600.0},
     "prune-idempotency-records": {
         "task": "billingos.api.tasks.prune_idempotency_records",

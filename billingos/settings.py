@@ -152,7 +152,7 @@ CELERY_TIMEZONE = "UTC"
 
 # --- Inbox ----------------------------------------------------------------------------------------------------------
 INBOX_SWEEP_SECONDS = env.int("INBOX_SWEEP_SECONDS", default=5)
-INBOX_LEASE_SECONDS = env.int("INBOX_LEASE_SECONDS", default=30)
+INBOX_LEASE_SECONDS = env.int("INBOX_LEASE_SECONDS", default=60)
 INBOX_MAX_ATTEMPTS = env.int("INBOX_MAX_ATTEMPTS", default=8)
 INBOX_MAX_LAG_SECONDS = env.int("INBOX_MAX_LAG_SECONDS", default=60)
 

@@ -138,6 +138,31 @@ def test_an_intent_is_finished_only_by_the_same_request(api: Api) -> None:
     assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
 
 
+def test_what_was_made_and_deleted_since_is_a_409(
+    api: Api, stripe_client: stripe.StripeClient, deliveries: Any
+) -> None:
+    key = unique("key-")
+    made = api.made("/customers", {"name": "Gone"}, key=key)
+    account: Any = {"stripe_account": api.merchant.stripe_account_id}
+    stripe_client.v1.customers.delete(made["stripe_id"], None, account)
+    deliveries.flush()
+    with platform_scope():
+        IdempotencyRecord.objects.filter(key=key).delete()  # as if the process had died before it kept the answer
+    answer = api.post("/customers", {"name": "Gone"}, key=key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "deleted_since")
+
+
+def test_old_intents_are_forgotten_but_not_unfinished_ones(api: Api) -> None:
+    intents._begin(api.merchant, [Call("customers.create", {})], None, uuid7(), None, None)
+    api.made("/customers", {"name": "Done"})
+    with platform_scope():
+        mine = WriteIntent.objects.filter(merchant=api.merchant)
+        mine.update(created_at=timezone.now() - timedelta(days=31))
+    assert intents.forget_old_intents() >= 1
+    with platform_scope():
+        assert [intent.status for intent in mine.all()] == ["pending"]
+
+
 def test_what_passes_is_not_remembered(api: Api) -> None:
     key, claim = unique("key-"), unique("x")
     intents._begin(api.merchant, [Call("customers.create", {})], None, uuid7(), f"customer {claim}", None)

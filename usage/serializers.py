@@ -1,11 +1,14 @@
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from billingos.api.serializers import StrictSerializer, TextField
 from usage.models import Meter
 
+MAX_TEXT = 500
 KEY = r"^[a-z][a-z0-9_.]{0,62}$"
 
 
@@ -41,17 +44,28 @@ class ExactNumber(serializers.DecimalField):
         return number
 
 
+class InstantField(serializers.DateTimeField):
+    """An instant: a date and time with its zone."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            raise serializers.ValidationError("Give the time zone too, such as Z at the end.")
+        return super().enforce_timezone(value)
+
+
 class TrackUsage(StrictSerializer):
     customer_id = TextField(max_length=255, help_text="Our id, Stripe's id, or your external_id.")
     meter = TextField(max_length=63)
     event_id = TextField(max_length=255, help_text="Yours, unique for ever: the same id counts once.")
     value = ExactNumber(default=Decimal(1), min_value=Decimal(0))
-    timestamp = serializers.DateTimeField(required=False, help_text="With a time zone; default: now.")
+    timestamp = InstantField(required=False, help_text="With a time zone; default: now.")
     properties = serializers.DictField(required=False)
 
     def validate_properties(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > 50 or any(isinstance(inner, (dict, list)) for inner in value.values()):
             raise serializers.ValidationError("At most 50 properties, each a text, a number or a boolean.")
+        if any(isinstance(inner, str) and len(inner) > MAX_TEXT for inner in value.values()):
+            raise serializers.ValidationError(f"Texts have at most {MAX_TEXT} characters.")
         return {name: float(inner) if isinstance(inner, Decimal) else inner for name, inner in value.items()}
 
 

@@ -5,7 +5,7 @@ from celery import shared_task
 
 from billingos.common.errors import BillingError
 from billingos.merchants.selectors import get_merchant
-from billingos.stripe_gateway.intents import abandoned, resume
+from billingos.stripe_gateway.intents import abandoned, forget_old_intents, resume
 
 log = structlog.get_logger(__name__)
 
@@ -20,3 +20,8 @@ def resume_write_intents() -> None:
             log.warning("intent_not_resumed", group=str(group), code=error.code)
         except Exception:  # whatever it is: one request that cannot be finished must not keep the others waiting
             log.exception("intent_not_resumed", group=str(group))
+
+
+@shared_task
+def prune_write_intents() -> None:
+    forget_old_intents()

@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)  # before the sweep looks at it; longer than Stripe's time-out with its retry
 KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
+RETENTION = timedelta(days=30)
 CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
 
@@ -55,7 +56,14 @@ def execute(
         if not mine:
             raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
         intents, resumed = _begin(merchant, calls, key, group, claim, check)
-        return [_carry_out(merchant, intent, resumed=resumed) for intent in intents]
+        rows = [_carry_out(merchant, intent, resumed=resumed) for intent in intents]
+    if any(_is_gone(intent, row) for intent, row in zip(intents, rows, strict=True)):
+        raise Conflict("What this request has made was deleted since.", code="deleted_since")
+    return rows
+
+
+def _is_gone(intent: WriteIntent, row: Any) -> bool:
+    return mirrored_model(intent.object_type) is not None and (row is None or row.deleted_at is not None)
 
 
 def _lock_name(merchant: "Merchant", key: str) -> str:
@@ -201,6 +209,13 @@ def _end(
             WriteIntent.objects.for_merchant(merchant.id).filter(
                 group=intent.group, step__gt=intent.step, status=Status.PENDING
             ).update(status=status, lease_until=None)
+
+
+def forget_old_intents() -> int:
+    """Deletes what ended more than 30 days ago; returns how many. What is unfinished stays."""
+    with platform_scope():
+        ended = WriteIntent.objects.filter(status__in=[Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN])
+        return ended.filter(created_at__lt=timezone.now() - RETENTION).delete()[0]
 
 
 def abandoned(limit: int = 100) -> list[tuple[UUID, UUID]]:
