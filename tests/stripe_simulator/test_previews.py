@@ -24,7 +24,7 @@ def essence(invoice: stripe.Invoice) -> dict[str, Any]:
 
 
 def preview(shop: Shop, **values: Any) -> stripe.Invoice:
-    return shop.client.v1.invoices.create_preview(values)  # type: ignore[arg-type]
+    return shop.client.v1.invoices.create_preview(values)  # type: ignore[arg-type]  # plain dicts, as people write them
 
 
 def rich(shop: Shop) -> tuple[str, stripe.Subscription]:
@@ -87,7 +87,7 @@ def test_a_change(shop: Shop, details: dict[str, Any]) -> None:
     before = shop.client.v1.subscriptions.retrieve(subscription.id).to_dict()
     assert before["latest_invoice"] == subscription.latest_invoice
 
-    shop.client.v1.subscriptions.update(subscription.id, values)  # type: ignore[arg-type]
+    shop.client.v1.subscriptions.update(subscription.id, values)  # type: ignore[arg-type]  # plain dicts, as people write them
     if len(shop.invoices(subscription.id)) == 1:
         shop.advance(clock, moment(2026, 5, 1, 2))
     came = shop.invoices(subscription.id)[1]

@@ -154,7 +154,7 @@ def test_a_batch_of_renewals_is_quick(shop: Shop) -> None:
 def test_chaos_and_limits_of_the_command_line() -> None:
     process = Process("--chaos", "duplicate=1,seed=3", "--clock-limits", "--public-url", "https://pay.example.com")
     assert requests.get(f"{process.url}/_simulator/chaos", timeout=5).json()["duplicate"] == 1
-    shop: Any = Shop(None, client_of(process.url), process.url)  # type: ignore[arg-type]
+    shop: Any = Shop(None, client_of(process.url), process.url)  # type: ignore[arg-type]  # none in this process
     clock = shop.clock(moment(2026, 1, 1))
     customers = [shop.customer(clock) for _ in range(3)]
     with pytest.raises(stripe.InvalidRequestError, match="at most 3 customers"):

@@ -100,7 +100,7 @@ def check_books(shop: Shop, customer: str) -> None:
 
 
 def coupon(shop: Shop, terms: dict[str, Any]) -> dict[str, str]:
-    return {"coupon": shop.client.v1.coupons.create(terms).id}  # type: ignore[arg-type]
+    return {"coupon": shop.client.v1.coupons.create(terms).id}  # type: ignore[arg-type]  # plain dicts, as people write them
 
 
 @given(
@@ -120,7 +120,7 @@ def test_invoices_equal_the_sum_of_their_lines(
     clock = market.clock(START)
     customer = market.customer(clock)
     ids = [
-        market.client.v1.tax_rates.create({"display_name": "T", "percentage": percent, "inclusive": inside}).id  # type: ignore[typeddict-item]
+        market.client.v1.tax_rates.create({"display_name": "T", "percentage": percent, "inclusive": inside}).id  # type: ignore[typeddict-item]  # text is taken too
         for percent, inside in taxes
     ]
     items: list[Any] = [{"price": market.price(amount), "quantity": quantity} for amount, quantity in prices]

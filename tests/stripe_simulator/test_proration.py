@@ -107,7 +107,7 @@ def test_a_credit_names_what_it_gives_back(shop: Shop) -> None:
     shop.advance(clock, MAY)
     _, second, renewal = shop.invoices(subscription.id)
     named = [
-        line.parent.subscription_item_details.proration_details.credited_items  # type: ignore[union-attr]
+        line.parent.subscription_item_details.proration_details.credited_items  # type: ignore[union-attr]  # it has one
         for line in (second.lines.data[0], renewal.lines.data[0])
     ]
     assert [(one.invoice, one.invoice_line_items) for one in named if one] == [
@@ -116,7 +116,7 @@ def test_a_credit_names_what_it_gives_back(shop: Shop) -> None:
     ]
     items = shop.client.v1.invoice_items.list({"customer": str(subscription.customer)}).data
     credits = [item for item in reversed(items) if item.amount < 0]
-    kinds = [item.proration_details.credited_items.type for item in credits]  # type: ignore[union-attr]
+    kinds = [item.proration_details.credited_items.type for item in credits]  # type: ignore[union-attr]  # it has one
     assert kinds == ["invoice_line_items", "invoice_line_items", "invoice_item"]
 
 
