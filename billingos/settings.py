@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "rest_framework",
     "billingos.common",
+    "billingos.ui",
     "billingos.stripe_gateway",
     "billingos.merchants",
     "billingos.api",

@@ -11,7 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from billingos.api.docs import page as docs_page
 from billingos.api.errors import json_error
 from billingos.common.errors import BillingError, Forbidden, NotFound
-from billingos.dashboard import views as dashboard
+from billingos.dashboard.views.entrance import start
 from billingos.health import healthz, readyz
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
@@ -59,7 +59,7 @@ urlpatterns = [
     path("ops/", admin.site.urls),
     path("app/", include("billingos.dashboard.urls")),
     path("favicon.ico", RedirectView.as_view(url=static("billingos/favicon.svg"))),
-    path("", dashboard.home, name="home"),
+    path("", start, name="home"),
 ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from billingos.common.periods import Period, calendar_month, period_containing
 from customers.models import Customer
@@ -60,6 +60,14 @@ def statuses_of_customers(merchant_id: UUID, customers: Collection[Customer]) ->
         or [status for status in BY_URGENCY if status in statuses][:1]
         for customer_id, statuses in found.items()
     }
+
+
+def with_subscription(customers: QuerySet[Customer], status: str) -> QuerySet[Customer]:
+    """Those of `customers` who have a subscription in `status`; for "none", those who have had none at all."""
+    theirs = Subscription.objects.filter(merchant_id=OuterRef("merchant_id"), customer_id=OuterRef("id"))
+    if status == "none":
+        return customers.filter(~Exists(theirs))
+    return customers.filter(Exists(theirs.filter(status=status)))
 
 
 def billing_period(customer: Customer, at: datetime) -> Period:

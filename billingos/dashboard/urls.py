@@ -1,9 +1,10 @@
 from django.urls import path
 
-from billingos.dashboard import views
+from billingos.dashboard.views import customers, entrance, styleguide
 
 app_name = "dashboard"
 urlpatterns = [
-    path("", views.choose_merchant, name="choose"),
-    path("<slug:slug>/customers", views.customers, name="customers"),
+    path("", entrance.choose_merchant, name="choose"),
+    path("styleguide", styleguide.styleguide, name="styleguide"),
+    path("<slug:slug>/customers", customers.customers, name="customers"),
 ]

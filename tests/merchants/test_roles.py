@@ -22,9 +22,7 @@ TABLE = {
     "owners.manage": (False, False, False, True),
 }
 ROLES = ("viewer", "developer", "admin", "owner")
-COMBINATIONS = [
-    (role, name, allowed) for name, row in TABLE.items() for role, allowed in zip(ROLES, row, strict=True)
-]
+COMBINATIONS = [(role, name, allowed) for name, row in TABLE.items() for role, allowed in zip(ROLES, row, strict=True)]
 
 
 @pytest.mark.parametrize(("role", "permission", "allowed"), COMBINATIONS)

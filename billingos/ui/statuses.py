@@ -1,0 +1,20 @@
+"""The tone of a state: what needs care looks so, on every page alike."""
+
+from typing import Literal
+
+Tone = Literal["good", "info", "warn", "bad", "neutral"]
+TONES: dict[str, Tone] = {
+    **dict.fromkeys(("active", "paid", "processed", "resolved", "succeeded", "connected", "accepted"), "good"),
+    **dict.fromkeys(("trialing", "open", "pending", "info", "draft", "canceling"), "info"),
+    **dict.fromkeys(("past_due", "incomplete", "paused", "warning", "restricted", "expiring"), "warn"),
+    **dict.fromkeys(("unpaid", "failed", "critical", "suspended", "uncollectible", "revoked"), "bad"),
+}
+
+
+def tone_of(status: str) -> Tone:
+    return TONES.get(status, "neutral")
+
+
+def words(status: str) -> str:
+    """past_due → Past due."""
+    return status.replace("_", " ").capitalize()
