@@ -46,7 +46,8 @@ def customers(visit: Visit) -> HttpResponseBase:
 
     def found() -> QuerySet[Customer]:
         rows = customers_of(merchant_id, search=listing.search or None)
-        return with_subscription(rows, listing.value("status")) if listing.value("status") else rows
+        status = listing.value("status")
+        return with_subscription(rows, status) if status else rows
 
     if listing.wants_csv:
         visit.demand(EXPORT)
