@@ -268,6 +268,10 @@ UNFOLD = {
                     ("Audit log", "history", "merchants_auditentry"),
                     ("People", "group", "merchants_user"),
                 ],
+                "Billing": [
+                    ("Customers", "groups", "customers_customer"),
+                    ("Subscriptions", "sync", "subscriptions_subscription"),
+                ],
                 "Raw Stripe objects": [
                     ("Customers", "person", "djstripe_customer"),
                     ("Subscriptions", "autorenew", "djstripe_subscription"),

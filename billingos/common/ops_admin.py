@@ -3,23 +3,39 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from unfold.decorators import display
 
 from billingos.common.redaction import readable_json
 
+__all__ = (
+    "InfinitePaginator", "MerchantFilter", "OpsModelAdmin", "TextFilter", "mode_of", "pretty", "status_column", "two_lines"
+)  # fmt: skip
 M = TypeVar("M", bound=Model)
 Show = TypeVar("Show", bound=Callable[..., Any])
 
 if TYPE_CHECKING:  # unfold ships no types; its classes are Django's with another look
     from django.contrib.admin import ModelAdmin as _ModelAdmin
+    from django.contrib.admin import SimpleListFilter as TextFilter
+    from django.core.paginator import Paginator as InfinitePaginator
 else:
     from unfold.admin import ModelAdmin as _UnfoldModelAdmin
+    from unfold.contrib.filters.admin import TextFilter
+    from unfold.paginator import InfinitePaginator
 
     class _ModelAdmin(_UnfoldModelAdmin, Generic[M]):
         pass
+
+
+class MerchantFilter(TextFilter):
+    title = "merchant (slug)"
+    parameter_name = "merchant"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+        slug = self.value()
+        return queryset.filter(merchant__slug=slug) if slug else queryset
 
 
 class OpsModelAdmin(_ModelAdmin[M]):

@@ -1,31 +1,24 @@
 """Ops page: the inbox, with replay."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from billingos.common.ops_admin import OpsModelAdmin, mode_of, pretty, status_column, two_lines
+from billingos.common.ops_admin import (
+    InfinitePaginator,
+    MerchantFilter,
+    OpsModelAdmin,
+    TextFilter,
+    mode_of,
+    pretty,
+    status_column,
+    two_lines,
+)
 from billingos.merchants.models import User
 from billingos.webhooks import services
 from billingos.webhooks.models import WebhookEvent
-
-if TYPE_CHECKING:  # unfold ships no types
-    from django.contrib.admin import SimpleListFilter as TextFilter
-    from django.core.paginator import Paginator as InfinitePaginator
-else:
-    from unfold.contrib.filters.admin import TextFilter
-    from unfold.paginator import InfinitePaginator
-
-
-class MerchantFilter(TextFilter):
-    title = "merchant (slug)"
-    parameter_name = "merchant"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
-        slug = self.value()
-        return queryset.filter(merchant__slug=slug) if slug else queryset
 
 
 class TypeFilter(TextFilter):

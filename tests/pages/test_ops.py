@@ -13,16 +13,20 @@ from billingos.common.ops_admin import OpsModelAdmin
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import AuditEntry, Merchant, User
 from billingos.webhooks.models import WebhookEvent
+from customers.models import Customer
+from subscriptions.models import Subscription
 from tests.factories import MerchantFactory, unique
 from tests.fixtures import Api
 from tests.pages.conftest import SignIn
-from tests.pages.looking import BUDGET, statements, text_of
+from tests.pages.looking import BUDGET, add_customers, statements, subscribe, text_of
 
 SERVED: set[Any] = {
     Merchant,
     User,
     AuditEntry,
     WebhookEvent,
+    Customer,
+    Subscription,
     djstripe.Account,
     djstripe.Customer,
     djstripe.Invoice,
@@ -193,6 +197,19 @@ def test_an_event_shows_its_payload_readably(ops: Client, shop: Merchant) -> Non
 # --- Cost ------------------------------------------------------------------------------------------------------------
 
 
+def test_customers_and_subscriptions_of_all_merchants_are_found_by_id_and_name(ops: Client, shop: Merchant) -> None:
+    one, other = add_customers(shop, 2)
+    subscribe(one, Subscription.Status.PAST_DUE)
+    found = listed(ops, "/ops/customers/customer/", q=other.stripe_id)
+    assert other.name in found
+    assert one.name not in found
+    assert one.name in listed(ops, "/ops/subscriptions/subscription/", status__exact="past_due", merchant=shop.slug)
+    assert one.name not in listed(ops, "/ops/subscriptions/subscription/", q="cus_of_nobody")
+    with platform_scope():
+        subscription = Subscription.objects.get(customer=one)
+    assert "0.00 USD" in listed(ops, f"/ops/subscriptions/subscription/{subscription.id}/change/")
+
+
 @pytest.mark.parametrize("model", BY_NAME)
 def test_every_list_stays_within_its_budget(model: Any, ops: Client, staff: User, shop: Merchant) -> None:
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
@@ -216,6 +233,8 @@ def fill(merchant: Merchant, owner: User) -> None:
     for _ in range(10):
         add_events(MerchantFactory.create(owner=owner), 2, status="failed")
     add_events(merchant, 30)
+    for customer in add_customers(merchant, 30):
+        subscribe(customer, Subscription.Status.ACTIVE)
     with platform_scope():
         account = djstripe.Account.objects.bulk_create(
             [djstripe.Account(id=unique("acct_"), livemode=False, stripe_data={}) for _ in range(30)]
