@@ -11,8 +11,15 @@ from unfold.decorators import display
 from billingos.common.redaction import readable_json
 
 __all__ = (
-    "InfinitePaginator", "MerchantFilter", "OpsModelAdmin", "TextFilter", "mode_of", "pretty", "status_column", "two_lines"
-)  # fmt: skip
+    "InfinitePaginator",
+    "MerchantFilter",
+    "OpsModelAdmin",
+    "TextFilter",
+    "mode_of",
+    "pretty",
+    "status_column",
+    "two_lines",
+)
 M = TypeVar("M", bound=Model)
 Show = TypeVar("Show", bound=Callable[..., Any])
 
