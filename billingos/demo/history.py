@@ -16,7 +16,7 @@ from billingos.common.periods import add_months
 from billingos.demo import progress
 from billingos.demo.caller import JSON, Caller, StripeDesk
 from billingos.demo.cast import MERCHANTS, DemoMerchant
-from billingos.demo.player import CLOCKS, Player
+from billingos.demo.player import Player
 from billingos.demo.progress import Progress
 from billingos.demo.rhythm import Rhythm, UsageEvent
 from billingos.demo.script import Script, write_script
@@ -24,7 +24,7 @@ from billingos.demo.script import Script, write_script
 SEED = 2026
 USAGE_BATCH = 5_000  # events a request
 STEPS_BETWEEN_USAGE = 10
-INBOX_PAUSE = 0.05  # seconds between two looks
+INBOX_PAUSE = 0.15  # seconds between two looks
 INBOX_PATIENCE = 120  # seconds
 
 OnProgress = Callable[[Progress], None]
@@ -47,26 +47,37 @@ class Stage:
     def perform(self, on_step: Callable[[datetime], None]) -> None:
         """What is left of the script."""
         self.player.open_shop()
-        for number, step in enumerate(self.script.steps[self.notes["steps"] :], self.notes["steps"] + 1):
-            self.player.play(step)
-            self.wait_for_inbox()
-            if number % STEPS_BETWEEN_USAGE == 0 or step == self.script.end:
-                self.post_usage(step.date())
-            on_step(step)
+        steps = self.script.steps
+        for number in range(self.notes["steps"], len(steps)):
+            if number > 1:
+                self._wait_for_clock(steps[number - 1])  # BillingOS follows at most a step behind
+            self.player.play(steps[number])
+            if number % STEPS_BETWEEN_USAGE == 0 or number + 1 == len(steps):
+                self.catch_up(steps[number])
+            on_step(steps[number])
 
-    def wait_for_inbox(self) -> None:
-        """Until BillingOS has worked off what Stripe has told of the clock's last move and all before it."""
-        frozen = self.stripe.get(f"{CLOCKS}/{self.notes['clock']}")["frozen_time"]
+    def catch_up(self, at: datetime, living: set[str] | None = None) -> None:
+        """Posts the usage until the clock's present, once BillingOS has heard of it."""
+        self._wait_for_clock(at)
+        self._wait_for(self._inbox_is_empty)
+        self.post_usage(at.date(), living)
+
+    def _wait_for_clock(self, at: datetime) -> None:
+        """Until Stripe's message has come that the clock has arrived there; deliveries keep their order."""
+        if at > self.script.start:
+            self._wait_for(lambda: self._clock_is_at(at))
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + INBOX_PATIENCE
-        while not self._has_arrived(frozen) and time.monotonic() < deadline:
+        while not condition() and time.monotonic() < deadline:
             time.sleep(INBOX_PAUSE)
 
-    def _has_arrived(self, frozen: int) -> bool:
+    def _clock_is_at(self, at: datetime) -> bool:
         asked = {"object_id": self.notes["clock"], "type": "test_helpers.test_clock.ready", "limit": 1}
         newest = (self.api.get("/webhooks/events", **asked) or {"data": []})["data"]
-        first_step = frozen == int(self.script.start.timestamp())  # nothing has moved yet
-        if not first_step and (not newest or datetime.fromisoformat(newest[0]["created"]).timestamp() < frozen):
-            return False
+        return bool(newest) and datetime.fromisoformat(newest[0]["created"]) >= at.replace(microsecond=0)
+
+    def _inbox_is_empty(self) -> bool:
         return not (self.api.get("/webhooks/events", status="pending", limit=1) or {"data": []})["data"]
 
     def post_usage(self, until: date, living: set[str] | None = None) -> None:
@@ -102,9 +113,9 @@ def stages(document: JSON) -> tuple[dict[str, Any], list[Stage]]:
         start = add_months(end, -settings.DEMO_MONTHS)
         plan = {"seed": SEED, "start": start.isoformat(), "end": end.isoformat()}
         notes = {**plan, "customers": settings.DEMO_CUSTOMERS or None, "merchants": {}}
-    return notes, [
-        Stage(_script(cast, notes), document, notes["merchants"].setdefault(cast.slug, {})) for cast in MERCHANTS
-    ]
+    for cast in MERCHANTS:
+        notes["merchants"].setdefault(cast.slug, {"clock": "", "steps": 0, "used_until": notes["start"][:10]})
+    return notes, [Stage(_script(cast, notes), document, notes["merchants"][cast.slug]) for cast in MERCHANTS]
 
 
 def _script(cast: DemoMerchant, notes: dict[str, Any]) -> Script:

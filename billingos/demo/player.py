@@ -77,7 +77,7 @@ class Player:
         cast = self.script.merchant
         plan, key = cast.plans[index], self._key(f"plan-{index}")
         limits = [meter["key"] for meter in cast.meters]
-        features = [{"feature": name} for name in plan.features]
+        features: list[JSON] = [{"feature": name} for name in plan.features]
         features += [{"feature": name, "limit": plan.limits.get(name)} for name in limits]
         product = self.api.ensure("/products", {"name": plan.name, "features": features}, by="name", key=key)
         for interval, months in (("month", 1), ("year", 10)):

@@ -2,7 +2,7 @@
 their limit, one whose usage broke down. Drawn from the script's seed, so that any day can be asked for at any time."""
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -125,7 +125,7 @@ class Rhythm:
             name = f"demo-{span.customer}-{meter}-{day}-{number}"
             yield UsageEvent(span.customer, meter, name, value, datetime.combine(day, at, UTC))
 
-    def _amount(self, span: Span, meter: dict[str, str], day: date) -> float:
+    def _amount(self, span: Span, meter: Mapping[str, str], day: date) -> float:
         habit = self._habits[span.customer]
         limit = self._script.merchant.plans[span.terms.plan].limits.get(meter["key"])
         months = (day - self._script.start.date()).days / 30
@@ -134,7 +134,8 @@ class Rhythm:
         amount *= habit.weekend if day.weekday() > 4 else 1
         if span.customer == self.dropped and day > self._script.end.date() - timedelta(days=DROPPED_DAYS):
             amount *= DROPPED
-        return amount * self._draw(span.customer, f"{meter['key']}/{day}").uniform(0.82, 1.18)
+        noise: float = self._draw(span.customer, f"{meter['key']}/{day}").uniform(0.82, 1.18)
+        return amount * noise
 
     def _draw(self, *names: str) -> random.Random:
         return random.Random("/".join((self._script.seed, *names)))  # noqa: S311 - a play, no secret

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from allauth.account.models import EmailAddress
 from django.conf import settings
 
+from billingos.common.registries import handled_types
 from billingos.common.tenancy import platform_scope
-from billingos.demo.caller import JSON
+from billingos.demo.caller import JSON, StripeDesk
 from billingos.demo.cast import ADMIN_EMAIL, MERCHANTS, DemoMerchant
 from billingos.demo.history import History
 from billingos.demo.progress import Progress
@@ -40,6 +41,7 @@ def seed(known: JSON, say: Say, write: Write) -> None:
     for cast in MERCHANTS:
         document["merchants"].append(ensure_merchant(cast, entries.get(cast.slug, {})))
         write(document)
+    choose_events(StripeDesk(settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY, None))
     history = History(document, Reporter(document, say, write))
     history.play()
     for line in history.compare():
@@ -47,6 +49,13 @@ def seed(known: JSON, say: Say, write: Write) -> None:
     document["ready"] = True
     history.finish()
     say(f"demo ready after {time.monotonic() - began:.0f} s")
+
+
+def choose_events(stripe: StripeDesk) -> None:
+    """Subscribes the endpoints to what BillingOS does something with, as docs/webhooks.md advises."""
+    events = {f"enabled_events[{index}]": name for index, name in enumerate(handled_types())}
+    for endpoint in stripe.every("/webhook_endpoints"):
+        stripe.post(f"/webhook_endpoints/{endpoint['id']}", **events)
 
 
 class Reporter:

@@ -66,17 +66,24 @@ def write(objects: Iterable[AppliedObject]) -> None:
             continue  # the tables want a customer, and of what is gone from Stripe nothing is left but its id
         if known is None or known.created <= seen.created:
             by_type[object_type][object_id] = seen
-    for object_type in TABLES:  # customers first: the others point to them
+    everything = [seen for batch in by_type.values() for seen in batch.values()]
+    if not everything:
+        return
+    # Two writers take what both want in one order: all accounts, all customers, then table by table, each by id.
+    _execute(OWNERS, accounts=sorted({seen.account for seen in everything if seen.account}))
+    stubs = {_customer_of(seen.object): seen.account for seen in everything}
+    _execute(STUBS, stubs=json.dumps([{"id": stub, "owner": owner} for stub, owner in stubs.items()]))
+    for object_type in TABLES:
         if batch := list(by_type[object_type].values()):
             _write_batch(object_type, batch)
 
 
+def _customer_of(found: dict[str, Any]) -> str:
+    return reference(found["id"] if found["object"] == "customer" else found["customer"])
+
+
 def _write_batch(object_type: str, batch: Sequence[AppliedObject]) -> None:
     columns, values = EXTRA.get(object_type, BY_CUSTOMER)
-    _execute(OWNERS, accounts=sorted({seen.account for seen in batch if seen.account}))
-    if object_type != "customer":
-        stubs = {reference(seen.object["customer"]): seen.account for seen in batch}
-        _execute(STUBS, stubs=json.dumps([{"id": stub, "owner": owner} for stub, owner in stubs.items()]))
     statement = UPSERT.format(table=TABLES[object_type], columns=columns, values=values)
     _execute(statement, rows=json.dumps([_row(seen) for seen in batch]))
 
