@@ -16,7 +16,7 @@ from billingos.common.periods import add_months
 from billingos.demo import progress
 from billingos.demo.caller import JSON, Caller, StripeDesk
 from billingos.demo.cast import MERCHANTS, DemoMerchant
-from billingos.demo.player import Player
+from billingos.demo.player import Player, wait_for
 from billingos.demo.progress import Progress
 from billingos.demo.rhythm import Rhythm, UsageEvent
 from billingos.demo.script import Script, write_script
@@ -24,8 +24,6 @@ from billingos.demo.script import Script, write_script
 SEED = 2026
 USAGE_BATCH = 5_000  # events a request
 STEPS_BETWEEN_USAGE = 10
-INBOX_PAUSE = 0.15  # seconds between two looks
-INBOX_PATIENCE = 120  # seconds
 
 OnProgress = Callable[[Progress], None]
 
@@ -49,45 +47,24 @@ class Stage:
         self.player.open_shop()
         steps = self.script.steps
         for number in range(self.notes["steps"], len(steps)):
-            if number > 1:
-                self._wait_for_clock(steps[number - 1])  # BillingOS follows at most a step behind
             self.player.play(steps[number])
             if number % STEPS_BETWEEN_USAGE == 0 or number + 1 == len(steps):
-                self.catch_up(steps[number])
+                self.post_usage(steps[number].date())
             on_step(steps[number])
-
-    def catch_up(self, at: datetime, living: set[str] | None = None) -> None:
-        """Posts the usage until the clock's present, once BillingOS has heard of it."""
-        self._wait_for_clock(at)
-        self._wait_for(self._inbox_is_empty)
-        self.post_usage(at.date(), living)
-
-    def _wait_for_clock(self, at: datetime) -> None:
-        """Until Stripe's message has come that the clock has arrived there; deliveries keep their order."""
-        if at > self.script.start:
-            self._wait_for(lambda: self._clock_is_at(at))
-
-    def _wait_for(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + INBOX_PATIENCE
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(INBOX_PAUSE)
-
-    def _clock_is_at(self, at: datetime) -> bool:
-        asked = {"object_id": self.notes["clock"], "type": "test_helpers.test_clock.ready", "limit": 1}
-        newest = (self.api.get("/webhooks/events", **asked) or {"data": []})["data"]
-        return bool(newest) and datetime.fromisoformat(newest[0]["created"]) >= at.replace(microsecond=0)
 
     def _inbox_is_empty(self) -> bool:
         return not (self.api.get("/webhooks/events", status="pending", limit=1) or {"data": []})["data"]
 
     def post_usage(self, until: date, living: set[str] | None = None) -> None:
-        """The usage of the days since the last time, up to yesterday. Events that were posted before count once."""
+        """The usage of the days since the last time, up to the day before `until`, once the inbox is worked off:
+        BillingOS must know where the clock stands. Events that were posted before count once."""
+        wait_for(self._inbox_is_empty)
         since = date.fromisoformat(self.notes["used_until"])
         for events in _batches(self.rhythm.usage(since, until, living=living)):
             key = f"demo-usage-{self.script.merchant.slug}-{since}-{events[0].event_id}"
             answer = self.api.post("/usage/events", {"events": [event.body() for event in events]}, key)
             if answer["rejected"]:
-                return  # the clock has not arrived in BillingOS: next time
+                return  # next time
         self.notes["used_until"] = until.isoformat()
 
     def differences(self) -> list[str]:

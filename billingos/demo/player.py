@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from billingos.common.errors import Unavailable
+from billingos.common.periods import from_stripe
 from billingos.demo.caller import JSON, Caller, StripeDesk
 from billingos.demo.life import Act, Terms
 from billingos.demo.script import Script
 
-CLOCK_PAUSE = 0.02  # seconds between two looks at a moving clock
-CLOCK_PATIENCE = 300  # seconds
+PAUSE = 0.1  # seconds between two looks at what is still moving
+PATIENCE = 180  # seconds
 CLOCKS = "/test_helpers/test_clocks"
 FAILING_CARD, GOOD_CARD = "pm_card_chargeCustomerFail", "pm_card_visa"
 
@@ -49,7 +50,8 @@ class Player:
         self.notes["clock"] = self.notes["clock"] or self._ensure_clock()
 
     def play(self, step: datetime) -> None:
-        """Moves the clock to the step and does what is to be done there."""
+        """Moves the clock to the step, waits until BillingOS was told of all that this caused, and does what is to be
+        done there."""
         self.move_clock(step)
         for act in self.script.acts_at(step):
             self._do(act)
@@ -57,19 +59,28 @@ class Player:
         self.doubtful = False
 
     def move_clock(self, to: datetime) -> None:
-        """The clock stands at `to` (or stood beyond it) afterwards."""
-        clock = self._settled_clock()
-        if clock["frozen_time"] < int(to.timestamp()):
-            self.stripe.post(f"{CLOCKS}/{clock['id']}/advance", frozen_time=int(to.timestamp()))
-            self._settled_clock()
+        """The clock stands at `to` or beyond afterwards, and the webhook that says so has come in: deliveries keep their
+        order, so all others of the way came before it."""
+        if self._settled_clock()["frozen_time"] >= int(to.timestamp()):
+            return
+        before = self._newest_arrival()
+        self.stripe.post(f"{CLOCKS}/{self.notes['clock']}/advance", frozen_time=int(to.timestamp()))
+        wait_for(lambda: self._newest_arrival() != before)
+
+    def present(self) -> datetime:
+        """Where the clock stands."""
+        return from_stripe(self._settled_clock()["frozen_time"])
+
+    def _newest_arrival(self) -> str:
+        asked: JSON = {"object_id": self.notes["clock"], "type": "test_helpers.test_clock.ready", "limit": 1}
+        newest = (self.api.get("/webhooks/events", **asked) or {"data": []})["data"]
+        return str(newest[0]["id"]) if newest else ""
 
     def _settled_clock(self) -> JSON:
-        deadline = time.monotonic() + CLOCK_PATIENCE
-        while (clock := self.stripe.get(f"{CLOCKS}/{self.notes['clock']}"))["status"] == "advancing":
-            if time.monotonic() > deadline:
-                raise Unavailable(f"The test clock {clock['id']} does not arrive.")
-            time.sleep(CLOCK_PAUSE)
-        return clock
+        """The clock, once it stands."""
+        path = f"{CLOCKS}/{self.notes['clock']}"
+        wait_for(lambda: self.stripe.get(path)["status"] == "ready")
+        return self.stripe.get(path)
 
     # --- Catalog --------------------------------------------------------------------------------------------
 
@@ -189,3 +200,12 @@ def _terms(act: Act) -> Terms:
     if act.terms is None:
         raise ValueError(f"{act.kind} needs terms")
     return act.terms
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Raises Unavailable when it has not come true for a long time."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Unavailable("What the demo waits for does not happen: does the worker run?")
+        time.sleep(PAUSE)
