@@ -81,7 +81,7 @@ class TrackedSerializer(serializers.Serializer[Any]):
 class EventsField(serializers.ListField):
     """Events that are looked at one by one: whatever one of them is, it spoils no other."""
 
-    child = serializers.JSONField()
+    child = serializers.JSONField(allow_null=True)
 
 
 class TrackEvents(StrictSerializer):

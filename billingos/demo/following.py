@@ -1,6 +1,6 @@
 """After its history the demo lives on: its clocks follow the wall, and its customers go on using what they pay for."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -17,9 +17,10 @@ STRIDES = 30  # at most in one go: the rest is done the next time
 LIVING = ("active", "trialing", "past_due")
 
 
-def follow() -> bool:
-    """Moves the demo's clocks to the wall's present; False where there is no finished demo, or another process is at
+def follow(now: datetime | None = None) -> bool:
+    """Moves the demo's clocks to `now` (the wall's); False where there is no finished demo, or another process is at
     it. After a long stay everything in between happens in strides, one after the other."""
+    now = (now or timezone.now()).replace(microsecond=0)
     document = read_json(settings.STATE_DIR / "demo.json")
     shown = progress.read()
     if not document.get("ready") or shown is None or not shown.ready:
@@ -29,18 +30,17 @@ def follow() -> bool:
             return False
         notes, found = stages(document)
         for stage in found:
-            _catch_up(stage)
+            _catch_up(stage, now)
             progress.write_notes(notes)
     return True
 
 
-def _catch_up(stage: Stage) -> None:
-    now = timezone.now().replace(microsecond=0)
+def _catch_up(stage: Stage, now: datetime) -> None:
     for _ in range(STRIDES):
         at = min(stage.player.present() + STRIDE, now)
         stage.player.move_clock(at)
         stage.post_usage(at.date(), living=_paying(stage))
-        if at == now:
+        if at >= now:
             return
     log.info("demo_is_behind", merchant=stage.script.merchant.slug)
 

@@ -59,8 +59,8 @@ class Player:
         self.doubtful = False
 
     def move_clock(self, to: datetime) -> None:
-        """The clock stands at `to` or beyond afterwards, and the webhook that says so has come in: deliveries keep their
-        order, so all others of the way came before it."""
+        """The clock stands at `to` or beyond afterwards, and the webhook that says so has come in: deliveries keep
+        their order, so all others of the way came before it."""
         if self._settled_clock()["frozen_time"] >= int(to.timestamp()):
             return
         before = self._newest_arrival()

@@ -22,11 +22,11 @@ class Story:
 
 
 def stay(life: Life) -> None:
-    life.subscribe(life.join(20 * DAY), life.terms())
+    life.subscribe(life.join(3 * DAY), life.terms())
 
 
 def try_and_stay(life: Life) -> None:
-    life.subscribe(life.join(25 * DAY), life.terms(), trial_days=TRIAL_DAYS)
+    life.subscribe(life.join(15 * DAY), life.terms(), trial_days=TRIAL_DAYS)
 
 
 def try_and_leave(life: Life) -> None:
