@@ -1,6 +1,7 @@
 """How much the demo's customers use, day by day: high on weekdays, low at the weekend, growing or shrinking; some near
 their limit, one whose usage broke down. Drawn from the script's seed, so that any day can be asked for at any time."""
 
+import math
 import random
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -129,13 +130,12 @@ class Rhythm:
         habit = self._habits[span.customer]
         limit = self._script.merchant.plans[span.terms.plan].limits.get(meter["key"])
         months = (day - self._script.start.date()).days / 30
-        share = min(max(habit.share * (1 + habit.growth) ** months, 0.05), 0.78)
+        share = min(max(habit.share * math.pow(1 + habit.growth, months), 0.05), 0.78)
         amount = share * (limit or WITHOUT_LIMIT[meter["aggregation"]]) / WORKDAYS
         amount *= habit.weekend if day.weekday() > 4 else 1
         if span.customer == self.dropped and day > self._script.end.date() - timedelta(days=DROPPED_DAYS):
             amount *= DROPPED
-        noise: float = self._draw(span.customer, f"{meter['key']}/{day}").uniform(0.82, 1.18)
-        return amount * noise
+        return amount * self._draw(span.customer, f"{meter['key']}/{day}").uniform(0.82, 1.18)
 
     def _draw(self, *names: str) -> random.Random:
         return random.Random("/".join((self._script.seed, *names)))  # noqa: S311 - a play, no secret

@@ -28,8 +28,8 @@ MONTHS, CUSTOMERS = 3, 8
 
 
 def test_an_interrupted_demo_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
-    environment = {"BILLINGOS_DEMO_MONTHS": str(MONTHS), "BILLINGOS_DEMO_CUSTOMERS": str(CUSTOMERS)}
-    with RunningStack(tmp_path / "state", **environment) as stack:
+    size = {"BILLINGOS_DEMO_MONTHS": str(MONTHS), "BILLINGOS_DEMO_CUSTOMERS": str(CUSTOMERS)}
+    with RunningStack(tmp_path / "state", command=None, **size) as stack:
         stack.spawn()
         stack.wait_until(lambda: played(stack) >= 0.2, 240)
         assert "You can sign in" in stack.output()
