@@ -23,6 +23,8 @@ for _env_file in (BASE_DIR / ".env", STATE_DIR / "env"):
 # --- Mode -----------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_MODE = env.bool("BILLINGOS_DEMO", default=False)
+DEMO_MONTHS = env.int("BILLINGOS_DEMO_MONTHS", default=12)
+DEMO_CUSTOMERS = env.int("BILLINGOS_DEMO_CUSTOMERS", default=0)
 # A tenant query outside a scope yields nothing. Tests and development raise; production logs and carries on.
 UNSCOPED_QUERIES_RAISE = env.bool("UNSCOPED_QUERIES_RAISE", default=DEBUG)
 BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")

@@ -25,7 +25,7 @@ from subscriptions.api import (
     SubscriptionsView,
     SubscriptionView,
 )
-from usage.api import MetersView, TrackUsageView
+from usage.api import MetersView, TrackUsageView, UsageEventsView
 
 api = [
     path("customers", CustomersView.as_view()),
@@ -42,6 +42,7 @@ api = [
     path("entitlements/check", CheckView.as_view()),
     path("meters", MetersView.as_view()),
     path("usage/track", TrackUsageView.as_view()),
+    path("usage/events", UsageEventsView.as_view()),
     path("analytics/mrr", MrrView.as_view()),
     path("insights", InsightsView.as_view()),
     path("webhooks/events", WebhookEventsView.as_view()),

@@ -1,15 +1,16 @@
 """Reading the catalog, subscriptions and invoices. Everything here runs inside the merchant's scope."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from billingos.common.periods import Period, calendar_month, period_containing
 from customers.models import Customer
-from subscriptions.models import Price, Product, Subscription
+from subscriptions.models import Price, Product, Subscription, SubscriptionItem
 
 LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
@@ -70,21 +71,52 @@ def with_subscription(customers: QuerySet[Customer], status: str) -> QuerySet[Cu
     return customers.filter(Exists(theirs.filter(status=status)))
 
 
-def billing_period(customer: Customer, at: datetime) -> Period:
-    """The period in which the customer's usage at `at` counts: its subscription's, else the UTC month.
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How the periods follow each other in which a customer's usage counts; without `anchor` they are UTC months.
+    `current` is the period that Stripe has told of, which a change of the anchor may have made shorter or longer."""
+
+    anchor: datetime | None = None
+    interval: str = ""
+    interval_count: int = 1
+    current: Period | None = None
+
+    def period(self, at: datetime) -> Period:
+        """The period that an instant lies in."""
+        if self.anchor is None:
+            return calendar_month(at)
+        if self.current and self.current.start <= at < self.current.end:
+            return self.current
+        return period_containing(self.anchor, self.interval, self.interval_count, at)
+
+
+def billing_rhythms(merchant_id: UUID, customers: Iterable[Customer]) -> dict[UUID, Rhythm]:
+    """The rhythm of each customer's usage: its subscription's, else months. Three statements.
 
     With several subscriptions the one that was begun first, of those that have not ended, sets the rhythm.
     """
-    row = (
-        Subscription.objects.for_merchant(customer.merchant_id)
-        .filter(customer=customer)
+    keys = [customer.id for customer in customers]
+    rows = (
+        Subscription.objects.for_merchant(merchant_id)
+        .filter(customer__in=keys)
         .order_by("ended_at", "started_at", "id")  # NULL (not ended) sorts last in ascending order
+        .prefetch_related(Prefetch("items", SubscriptionItem.objects.select_related("price").order_by("id")))
     )
-    living = row.filter(status__in=LIVING).first() or row.last()
-    item = living.items.select_related("price").order_by("id").first() if living else None
+    of_customer: dict[UUID, list[Subscription]] = defaultdict(list)
+    for row in rows:
+        of_customer[row.customer_id].append(row)
+    return {key: _rhythm(of_customer[key]) for key in keys}
+
+
+def _rhythm(rows: Sequence[Subscription]) -> Rhythm:
+    living = next((row for row in rows if row.status in LIVING), rows[-1] if rows else None)
+    item = next(iter(living.items.all()), None) if living else None
     if living is None or item is None or not item.price.interval:
-        return calendar_month(at)
-    if item.current_period_start <= at < item.current_period_end:
-        return Period(item.current_period_start, item.current_period_end)
-    price = item.price
-    return period_containing(living.billing_cycle_anchor, price.interval, price.interval_count, at)
+        return Rhythm()
+    current = Period(item.current_period_start, item.current_period_end)
+    return Rhythm(living.billing_cycle_anchor, item.price.interval, item.price.interval_count, current)
+
+
+def billing_period(customer: Customer, at: datetime) -> Period:
+    """The period in which the customer's usage at `at` counts."""
+    return billing_rhythms(customer.merchant_id, [customer])[customer.id].period(at)
