@@ -218,6 +218,12 @@ class ApiKey(MerchantOwned):
     def __str__(self) -> str:
         return f"{self.prefix}…{self.last4}"
 
+    def state(self, at: datetime) -> str:
+        """live, expired or revoked."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= at else "live"
+
 
 class AuditEntry(Recorded):
     """What a person or a key did. Rows are only ever added. The platform's own acts have no merchant."""

@@ -80,13 +80,31 @@ def settings_of(merchant_id: UUID) -> BillingSettings:
     return BillingSettings.objects.for_merchant(merchant_id).get()
 
 
-def api_keys(merchant_id: UUID) -> QuerySet[ApiKey]:
-    return ApiKey.objects.for_merchant(merchant_id).order_by("-id")
+def api_keys(merchant_id: UUID, *, state: str | None = None) -> QuerySet[ApiKey]:
+    """The merchant's keys, newest first; `state` is live, expired or revoked. Inside the scope."""
+    rows = ApiKey.objects.for_merchant(merchant_id).select_related("created_by").order_by("-id")
+    now = timezone.now()
+    match state:
+        case "revoked":
+            return rows.exclude(revoked_at=None)
+        case "expired":
+            return rows.filter(revoked_at=None, expires_at__lte=now)
+        case "live":
+            return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+    return rows
 
 
-def members(merchant_id: UUID) -> QuerySet[Membership]:
-    """The team with its people; inside the merchant's scope."""
-    return Membership.objects.for_merchant(merchant_id).select_related("user").order_by("user__email")
+def members(merchant_id: UUID, *, search: str = "", role: str | None = None) -> QuerySet[Membership]:
+    """The team with its people, by e-mail; inside the merchant's scope."""
+    rows = Membership.objects.for_merchant(merchant_id).select_related("user").order_by("user__email")
+    if search:
+        rows = rows.filter(Q(user__email__icontains=search) | Q(user__name__icontains=search))
+    return rows.filter(role=role) if role else rows
+
+
+def live_keys_by(merchant_id: UUID, user_id: UUID) -> QuerySet[ApiKey]:
+    """Keys that this person has created and that work; inside the merchant's scope."""
+    return api_keys(merchant_id, state="live").filter(created_by_id=user_id)
 
 
 def open_invitations(merchant_id: UUID) -> QuerySet[Invitation]:
@@ -112,10 +130,13 @@ def connected_account(merchant: Merchant) -> ConnectedAccount | None:
     return rows.filter(stripe_id=merchant.stripe_account_id or "").first()
 
 
-def audit_entries(merchant_id: UUID, *, action: str | None = None, user_id: UUID | None = None) -> QuerySet[AuditEntry]:
-    """What was done for the merchant, by whom; `action` is a whole action or its first part (`member`). Inside the
-    scope."""
+def audit_entries(merchant_id: UUID, *, action: str | None = None, search: str = "") -> QuerySet[AuditEntry]:
+    """What was done for the merchant, by whom; `action` is a whole action or its first part (`member`), `search` a part
+    of an address, of what it was done to, or a request id. Inside the scope."""
     rows = AuditEntry.objects.filter(merchant_id=merchant_id).select_related("user", "api_key").order_by("-id")
     if action:
         rows = rows.filter(Q(action=action) | Q(action__startswith=f"{action}."))
-    return rows.filter(user_id=user_id) if user_id else rows
+    if search:
+        people = Q(user__email__icontains=search) | Q(details__email__icontains=search)
+        rows = rows.filter(people | Q(target__icontains=search) | Q(request_id=search))
+    return rows

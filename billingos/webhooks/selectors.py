@@ -22,8 +22,10 @@ def events(
     type: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    search: str = "",
 ) -> QuerySet[WebhookEvent]:
-    """A merchant's events, without their payloads; `[since, until)` is when they came. Inside its scope."""
+    """A merchant's events, without their payloads; `[since, until)` is when they came, `search` an event's id, an
+    object's, a customer's, or how a type begins. Inside its scope."""
     rows = WebhookEvent.objects.filter(merchant_id=merchant_id).defer("payload")
     filters = {
         "object_id": object_id,
@@ -32,6 +34,11 @@ def events(
         "received_at__gte": since,
         "received_at__lt": until,
     }
+    if search.startswith("evt_"):
+        rows = rows.filter(stripe_event_id=search)
+    elif search:
+        by_id = Q(object_id=search) | Q(customer_stripe_id=search)
+        rows = rows.filter(by_id | Q(type__startswith=search.lower()))
     return rows.filter(**{name: value for name, value in filters.items() if value})
 
 

@@ -112,7 +112,13 @@ def test_all_failed_of_a_span(shop: Merchant, by: User) -> None:
 
 def test_the_list_filters_by_everything_at_once(shop: Merchant) -> None:
     wanted = add(shop, type="invoice.paid", object_id="in_7", received_at=NOON + HOUR)
-    for other in ({"status": "processed"}, {"type": "x"}, {"object_id": "in_8"}, {"received_at": NOON}):
+    others: list[dict[str, Any]] = [
+        {"status": "processed"},
+        {"type": "x"},
+        {"object_id": "in_8"},
+        {"received_at": NOON},
+    ]
+    for other in others:
         add(shop, **{"object_id": "in_7", "received_at": NOON + HOUR, **other})
     with scope(shop.id):
         found = events(
