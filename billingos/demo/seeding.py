@@ -12,6 +12,7 @@ from billingos.demo.caller import Caller
 from billingos.demo.cast import ADMIN_EMAIL, FEATURES, MERCHANTS, METER, DemoMerchant
 from billingos.merchants.models import ApiKey, Merchant, User
 from billingos.merchants.services import create_api_key, create_merchant
+from billingos.merchants.services.connect import refresh_account
 from billingos.stripe_gateway.accounts import create_account
 
 Say = Callable[[str], None]
@@ -69,8 +70,10 @@ def ensure_merchant(cast: DemoMerchant, known: dict[str, Any]) -> dict[str, Any]
             slug=cast.slug,
             owner=owner,
             default_currency=cast.currency,
+            country=cast.country,
             stripe_account_id=account,
         )
+        refresh_account(merchant=merchant)
     return {
         "slug": cast.slug,
         "email": cast.email,

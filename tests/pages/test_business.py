@@ -27,7 +27,7 @@ def business(committed_db: None, simulator: Any) -> Business:
     return Business()
 
 
-# --- Making one --------------------------------------------------------------------------------------------------------
+# --- Making one -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_nobody_makes_none() -> None:
     assert Client().post("/app/new", {**NEW, "name": "Acme"}).headers["Location"].startswith("/accounts/login/")
 
 
-# --- Settings ----------------------------------------------------------------------------------------------------------
+# --- Settings -------------------------------------------------------------------------------------------------------
 
 
 def test_the_business_is_renamed(business: Business) -> None:
@@ -111,7 +111,7 @@ def test_billing_rules_are_saved_and_an_empty_box_is_off(business: Business) -> 
     assert not re.search(r'name="paused_counts"[^>]*checked', html)
 
 
-# --- Stripe ------------------------------------------------------------------------------------------------------------
+# --- Stripe ---------------------------------------------------------------------------------------------------------
 
 
 def test_to_stripe_and_back(committed_db: None, deliveries: Deliveries, stripe_client: stripe.StripeClient) -> None:
@@ -147,7 +147,7 @@ def test_what_stripe_refuses_is_told(committed_db: None, simulator: Any) -> None
     assert "Stripe is connected" not in text_of(done)
 
 
-# --- First steps -------------------------------------------------------------------------------------------------------
+# --- First steps ----------------------------------------------------------------------------------------------------
 
 
 def test_the_first_steps_are_ticked_off_by_what_is_done(scene: Scene) -> None:

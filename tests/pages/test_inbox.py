@@ -79,9 +79,7 @@ def test_the_detail_says_what_became_of_it_and_hides_secrets(business: Business,
         ("pending", "", "waits for its turn"),
     ],
 )
-def test_every_outcome_is_explained(
-    business: Business, client: Client, status: str, reason: str, says: str
-) -> None:
+def test_every_outcome_is_explained(business: Business, client: Client, status: str, reason: str, says: str) -> None:
     event = add_events(business.merchant, 1, status=status, reason=reason)[0]
     html = text_of(client.get(business.url(f"inbox/{event.id}")))
     assert says in html

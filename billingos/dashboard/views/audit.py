@@ -1,5 +1,6 @@
 """The audit log: who has done what."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.http import HttpResponseBase
 from billingos.common.redaction import redacted
 from billingos.common.tenancy import scope
 from billingos.dashboard.pages import Visit, merchant_page
+from billingos.merchants import scopes as key_scopes
 from billingos.merchants.models import AuditEntry
 from billingos.merchants.roles import EXPORT
 from billingos.merchants.selectors import audit_entries
@@ -35,6 +37,7 @@ ACTIONS: Mapping[str, str] = {
     "webhook_event.replayed": "Replayed an event",
     "webhook_event.failed_replayed": "Replayed all failed events",
 }
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 AREAS = Filter(
     "area",
     "What",
@@ -77,13 +80,18 @@ def audit(visit: Visit) -> HttpResponseBase:
             "entry": entry,
             "done": ACTIONS.get(entry.action, entry.action),
             "actor": actor(entry),
-            "target": redacted(entry.target),
+            "target": shortened(redacted(entry.target)),
             "facts": facts(entry),
         }
         for entry in page.rows
     ]
     context = {"listing": listing, "page": page, "rows": rows, "can_export": visit.may(EXPORT)}
     return visit.render("dashboard/audit/list.html", context)
+
+
+def shortened(target: str) -> str:
+    """With the end of ids only: people tell things apart by their names, which stand beside."""
+    return UUID.sub(lambda found: f"…{found[0][-8:]}", target)
 
 
 def actor(entry: AuditEntry) -> str:
@@ -103,5 +111,7 @@ def _spoken(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
+        if value == list(key_scopes.ALL):
+            return "everything"
         return ", ".join(map(str, value))
     return str(value)

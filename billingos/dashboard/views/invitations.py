@@ -49,5 +49,4 @@ def _show(request: HttpRequest, found: Invitation, *, trouble: str = "", status:
     }
     answer = render(request, "dashboard/businesses/invitation.html", context, status=status)
     answer["Cache-Control"] = "no-store"
-    answer["Referrer-Policy"] = "no-referrer"  # the address is the key
     return answer

@@ -9,6 +9,7 @@ from billingos.common.errors import BillingError
 from billingos.common.tenancy import scope
 from billingos.dashboard.forms import PlainForm, country_choices, currency_choices
 from billingos.dashboard.pages import Visit, merchant_page
+from billingos.merchants.countries import COUNTRIES
 from billingos.merchants.models import Merchant
 from billingos.merchants.roles import CONNECT_MANAGE, SETTINGS_MANAGE
 from billingos.merchants.selectors import connected_account, settings_of
@@ -62,7 +63,12 @@ def settings(visit: Visit) -> HttpResponseBase:
         else:
             visit.say("Saved." if changed else "Nothing was changed.")
             return visit.redirect("settings")
-    context = {"form": form, "may_save": visit.may(SETTINGS_MANAGE), "tab": "settings"}
+    context = {
+        "form": form,
+        "country": COUNTRIES[visit.merchant.country][0],
+        "may_save": visit.may(SETTINGS_MANAGE),
+        "tab": "settings",
+    }
     return visit.render("dashboard/settings/business.html", context, status=400 if form.errors else 200)
 
 
