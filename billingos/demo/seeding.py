@@ -15,6 +15,7 @@ from billingos.demo.history import History
 from billingos.demo.progress import Progress
 from billingos.merchants.models import ApiKey, Merchant, User
 from billingos.merchants.services import create_api_key, create_merchant
+from billingos.merchants.services.connect import refresh_account
 from billingos.stripe_gateway.accounts import create_account
 
 Say = Callable[[str], None]
@@ -97,8 +98,10 @@ def ensure_merchant(cast: DemoMerchant, known: JSON) -> JSON:
             slug=cast.slug,
             owner=owner,
             default_currency=cast.currency,
+            country=cast.country,
             stripe_account_id=account,
         )
+        refresh_account(merchant=merchant)
     return {
         "slug": cast.slug,
         "email": cast.email,

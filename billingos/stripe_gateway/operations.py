@@ -40,6 +40,7 @@ WRITES: dict[str, Send] = {
 }
 
 READS: dict[str, Retrieve] = {
+    "account": lambda v1, _, options: v1.accounts.retrieve_current(None, options),  # the one that the call is about
     "customer": lambda v1, stripe_id, options: v1.customers.retrieve(stripe_id, None, options),
     "product": lambda v1, stripe_id, options: v1.products.retrieve(stripe_id, None, options),
     "price": lambda v1, stripe_id, options: v1.prices.retrieve(stripe_id, {"expand": ["tiers"]}, options),
