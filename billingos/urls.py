@@ -13,6 +13,12 @@ from billingos.api.errors import json_error
 from billingos.common.errors import BillingError, Forbidden, NotFound
 from billingos.dashboard.views.entrance import start
 from billingos.health import healthz, readyz
+from billingos.portal.api import (
+    PortalInvoicesView,
+    PortalPaymentMethodView,
+    PortalSessionsView,
+    PortalSubscriptionView,
+)
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
@@ -44,6 +50,10 @@ api = [
     path("usage/track", TrackUsageView.as_view()),
     path("analytics/mrr", MrrView.as_view()),
     path("insights", InsightsView.as_view()),
+    path("portal/sessions", PortalSessionsView.as_view()),
+    path("portal/subscription", PortalSubscriptionView.as_view()),
+    path("portal/invoices", PortalInvoicesView.as_view()),
+    path("portal/payment-method", PortalPaymentMethodView.as_view()),
     path("webhooks/events", WebhookEventsView.as_view()),
     path("webhooks/stripe", stripe_webhook),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
@@ -58,6 +68,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("ops/", admin.site.urls),
     path("app/", include("billingos.dashboard.urls")),
+    path("portal/", include("billingos.portal.urls")),
     path("favicon.ico", RedirectView.as_view(url=static("billingos/favicon.svg"))),
     path("", start, name="home"),
 ]

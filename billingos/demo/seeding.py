@@ -28,7 +28,7 @@ def seed(known: dict[str, Any], say: Say) -> Iterator[dict[str, Any]]:
         "stripe": {"api_base": settings.STRIPE_API_BASE, "secret_key": settings.STRIPE_SECRET_KEY},
         "admin": known.get("admin") or {"email": ADMIN_EMAIL, "password": secrets.token_urlsafe(12)},
         "merchants": [],
-        "portal_url": None,
+        "portal_url": f"{settings.BASE_URL}/portal/demo/{MERCHANTS[0].slug}",
     }
     ensure_user(**document["admin"], is_staff=True)
     entries = {entry["slug"]: entry for entry in known.get("merchants") or []}
