@@ -8,6 +8,7 @@ from subscriptions.models import Price, Subscription, SubscriptionItem
 
 Status = Subscription.Status
 CANCELABLE = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
+LABELS = {"trialing": "Free trial", "past_due": "Payment failed", "unpaid": "On hold", "incomplete": "Not paid yet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,17 @@ class Plan:
         return "canceling" if self.ends_at and not self.subscription.has_ended else self.subscription.status
 
     @property
+    def status_label(self) -> str:
+        """In words that a customer would use."""
+        return LABELS.get(self.status, "")
+
+    @property
     def in_trial(self) -> bool:
         return self.subscription.status == Status.TRIALING
+
+    @property
+    def is_incomplete(self) -> bool:
+        return self.subscription.status == Status.INCOMPLETE
 
     @property
     def can_cancel(self) -> bool:

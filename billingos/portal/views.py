@@ -8,14 +8,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billingos.api.pagination import paginate
-from billingos.common.errors import BillingError, InvalidRequest, NotFound
+from billingos.common.errors import BillingError, NotFound
 from billingos.common.tenancy import scope
 from billingos.merchants.services import record_audit
 from billingos.portal.card_pages import open_page, way_back
 from billingos.portal.entrance import let_in, let_out, page, portal_page, private, session_of_browser
 from billingos.portal.forms import CancelForm
 from billingos.portal.plans import Plan, plan_of
+from billingos.ui.listing import Listing
 from customers.cards import card_on_file
 from customers.models import PortalSession
 from customers.portal_sessions import enter, is_enterable, revoke, session_of_link
@@ -24,8 +24,8 @@ from subscriptions.cards import finish_card_page
 from subscriptions.selectors import invoices, owed_invoices, subscriptions
 from subscriptions.services import cancel_subscription, keep_subscription
 
-PAGE = 25
 MAX_TOKEN = 100
+MANY = 10  # open invoices that a page counts
 
 # --- In and out -----------------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
     with scope(customer.merchant_id):
         rows = list(subscriptions(customer.merchant_id, customer=customer).order_by("-id"))
         features = balances(customer)
-        owed = list(owed_invoices(customer)[:1])
+        owed = list(owed_invoices(customer)[:MANY])
     going = [row for row in rows if not row.has_ended]
     ended = [row for row in rows if row.has_ended][:1] if not going else []
     context: dict[str, Any] = {
@@ -96,7 +96,7 @@ def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
         "ended": [plan_of(row) for row in ended],
         "limits": [(feature, balance) for feature, balance in features if balance.type == "limit"],
         "included": [feature for feature, balance in features if balance.type == "boolean"],
-        "owed": owed[0] if owed else None,
+        "owed": owed,
         "now": customer.now(),
         "notice": request.GET.get("notice", ""),
     }
@@ -106,14 +106,10 @@ def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
 @require_GET
 @portal_page
 def invoice_list(request: HttpRequest, session: PortalSession) -> HttpResponse:
-    cursor = request.GET.get("cursor")
+    listing = Listing(request)
     with scope(session.merchant_id):
-        try:
-            rows, next_cursor = paginate(invoices(session.customer), limit=PAGE, cursor=cursor)
-        except InvalidRequest:
-            return redirect("portal:invoices")
-    context: dict[str, Any] = {"here": "invoices", "rows": rows, "next_cursor": next_cursor, "at_start": not cursor}
-    return page(request, "invoices", session, **context)
+        found = listing.page(invoices(session.customer))
+    return page(request, "invoices", session, here="invoices", listing=listing, found=found)
 
 
 # --- Payment method -------------------------------------------------------------------------------------------------
@@ -131,11 +127,11 @@ def payment_method(request: HttpRequest, session: PortalSession) -> HttpResponse
         except BillingError as refused:
             error = refused
     with scope(session.merchant_id):
-        owed = list(owed_invoices(session.customer)[:1])
+        owed = list(owed_invoices(session.customer)[:MANY])
     context: dict[str, Any] = {
         "here": "payment-method",
         "card": card_on_file(session.merchant, session.customer),
-        "owed": owed[0] if owed else None,
+        "owed": owed,
         "error": error,
         "notice": request.GET.get("card", ""),
     }
@@ -186,8 +182,14 @@ def cancel(request: HttpRequest, session: PortalSession, subscription_id: UUID) 
             return redirect(reverse("portal:overview") + "?notice=canceled")
     with scope(session.merchant_id):
         features = balances(session.customer)
-        owed = list(owed_invoices(session.customer)[:1])
-    context: dict[str, Any] = {"plan": plan, "form": form, "error": error, "features": features, "owed": owed[0] if owed else None}
+        owed = list(owed_invoices(session.customer)[:MANY])
+    context: dict[str, Any] = {
+        "plan": plan,
+        "form": form,
+        "error": error,
+        "features": features,
+        "owed": owed,
+    }
     status = error.status if error else 400 if form.is_bound else 200
     return page(request, "cancel", session, status=status, **context)
 
