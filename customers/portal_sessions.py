@@ -77,7 +77,9 @@ def session_of_link(link_token: str) -> PortalSession | None:
 
 
 def is_enterable(session: PortalSession) -> bool:
-    return session.revoked_at is None and session.exchanged_at is None and session.expires_at > timezone.now()
+    """Whether the link still works."""
+    unused = session.revoked_at is None and session.exchanged_at is None
+    return unused and session.expires_at > timezone.now() and session.customer.deleted_at is None
 
 
 def enter(*, session: PortalSession) -> str:
@@ -86,11 +88,12 @@ def enter(*, session: PortalSession) -> str:
     cookie = secrets.token_urlsafe(32)
     now = timezone.now()
     with scope(session.merchant_id):
+        # Conditions on the row itself only: PostgreSQL looks at these again when it has waited for another's update.
         rows = PortalSession.objects.for_merchant(session.merchant_id).filter(id=session.id)
         entered = rows.filter(exchanged_at=None, revoked_at=None, expires_at__gt=now).update(
             exchanged_at=now, cookie_digest=key_digest(cookie), browser_expires_at=now + BROWSER_LIFE
         )
-    if not entered:
+    if not (entered and session.customer.deleted_at is None):
         raise NotFound("This link works no more.")
     return cookie
 

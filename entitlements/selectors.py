@@ -1,6 +1,7 @@
 """Reading features and entitlements. Everything here runs inside the merchant's scope."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -44,7 +45,15 @@ def entitlements(customer: Customer) -> QuerySet[Entitlement]:
     return Entitlement.objects.for_merchant(customer.merchant_id).filter(customer=customer).select_related("feature")
 
 
-def balances(customer: Customer) -> list[tuple[Feature, Balance]]:
+@dataclass(frozen=True, slots=True)
+class HeldFeature:
+    """A feature that a customer has, and how much of it remains."""
+
+    feature: Feature
+    balance: Balance
+
+
+def balances(customer: Customer) -> list[HeldFeature]:
     """Every feature that the customer has now, by name, with how much of it remains; as `check` would answer for each,
     in four statements."""
     rows = entitlements(customer).filter(active=True).select_related("feature__meter")
@@ -56,11 +65,11 @@ def balances(customer: Customer) -> list[tuple[Feature, Balance]]:
     found = []
     for feature, given in grants.items():
         if feature.type == Feature.Type.BOOLEAN:
-            found.append((feature, boolean_balance(feature.lookup_key, given)))
+            found.append(HeldFeature(feature, boolean_balance(feature.lookup_key, given)))
         else:
             resets_at = period.end if period and feature.meter_id else None
             value = counted.get(feature.meter_id, Decimal(0)) if feature.meter_id else Decimal(0)
-            found.append((feature, limit_balance(feature.lookup_key, given, value, resets_at)))
+            found.append(HeldFeature(feature, limit_balance(feature.lookup_key, given, value, resets_at)))
     return found
 
 

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billingos.api.serializers import StrictSerializer, TextField
-from entitlements.balances import Balance
 from entitlements.models import Feature
+from entitlements.selectors import HeldFeature
 from entitlements.serializers import exact_number
 from subscriptions.models import Invoice, Price, Subscription, SubscriptionItem
 
@@ -62,22 +62,22 @@ class PortalItemSerializer(serializers.ModelSerializer[SubscriptionItem]):
         fields = ("product", "price", "quantity")
 
 
-class PortalFeatureSerializer(serializers.Serializer[tuple[Feature, Balance]]):
+class PortalFeatureSerializer(serializers.Serializer[HeldFeature]):
     """`limit` null: no limit, or a boolean feature."""
 
-    feature = serializers.CharField(source="1.feature")
-    name = serializers.CharField(source="0.name")
-    type = serializers.ChoiceField(Feature.Type.choices, source="1.type")
-    limit = serializers.IntegerField(source="1.limit", allow_null=True)
+    feature = serializers.CharField(source="balance.feature")
+    name = serializers.CharField(source="feature.name")
+    type = serializers.ChoiceField(Feature.Type.choices, source="balance.type")
+    limit = serializers.IntegerField(source="balance.limit", allow_null=True)
     used = serializers.SerializerMethodField()
     remaining = serializers.SerializerMethodField()
-    resets_at = serializers.DateTimeField(source="1.resets_at", allow_null=True)
+    resets_at = serializers.DateTimeField(source="balance.resets_at", allow_null=True)
 
-    def get_used(self, row: tuple[Feature, Balance]) -> int | float | None:
-        return exact_number(row[1].used)
+    def get_used(self, row: HeldFeature) -> int | float | None:
+        return exact_number(row.balance.used)
 
-    def get_remaining(self, row: tuple[Feature, Balance]) -> int | float | None:
-        return exact_number(row[1].remaining)
+    def get_remaining(self, row: HeldFeature) -> int | float | None:
+        return exact_number(row.balance.remaining)
 
 
 class PortalSubscriptionSerializer(serializers.ModelSerializer[Subscription]):

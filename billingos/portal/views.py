@@ -1,12 +1,13 @@
 """The customer's pages. They need no script."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billingos.common.errors import BillingError, NotFound
 from billingos.common.tenancy import scope
@@ -19,8 +20,9 @@ from billingos.ui.listing import Listing
 from customers.cards import card_on_file
 from customers.models import PortalSession
 from customers.portal_sessions import enter, is_enterable, revoke, session_of_link
-from entitlements.selectors import balances
+from entitlements.selectors import HeldFeature, balances
 from subscriptions.cards import finish_card_page
+from subscriptions.models import Invoice
 from subscriptions.selectors import invoices, owed_invoices, subscriptions
 from subscriptions.services import cancel_subscription, keep_subscription
 
@@ -30,7 +32,7 @@ MANY = 10  # open invoices that a page counts
 # --- In and out -----------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def link(request: HttpRequest, token: str) -> HttpResponse:
     """What a link shows. It changes nothing: programs that look into mail fetch links before people do. The button on
     it exchanges the link."""
@@ -80,7 +82,7 @@ def missing(request: HttpRequest, session: PortalSession, anything: str) -> Http
 # --- Plan and invoices ----------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 @portal_page
 def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
     customer = session.customer
@@ -94,8 +96,8 @@ def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
         "here": "overview",
         "plans": [plan_of(row) for row in going],
         "ended": [plan_of(row) for row in ended],
-        "limits": [(feature, balance) for feature, balance in features if balance.type == "limit"],
-        "included": [feature for feature, balance in features if balance.type == "boolean"],
+        "limits": [row for row in features if row.balance.type == "limit"],
+        "included": [row.feature for row in features if row.balance.type == "boolean"],
         "owed": owed,
         "now": customer.now(),
         "notice": request.GET.get("notice", ""),
@@ -103,7 +105,7 @@ def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
     return page(request, "overview", session, **context)
 
 
-@require_GET
+@require_safe
 @portal_page
 def invoice_list(request: HttpRequest, session: PortalSession) -> HttpResponse:
     listing = Listing(request)
@@ -138,7 +140,7 @@ def payment_method(request: HttpRequest, session: PortalSession) -> HttpResponse
     return page(request, "payment_method", session, status=error.status if error else 200, **context)
 
 
-@require_GET
+@require_safe
 def card_added(request: HttpRequest, signed: str) -> HttpResponse:
     """Where Stripe's page leads back to: the new card becomes the one that pays."""
     back = way_back(signed)
@@ -159,71 +161,68 @@ def card_added(request: HttpRequest, signed: str) -> HttpResponse:
 # --- Leaving --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a customer has to know before leaving a plan: what it gives, and what is still to be paid."""
+
+    plan: Plan
+    features: list[HeldFeature]
+    owed: list[Invoice]
+
+
 @require_http_methods(["GET", "POST"])
 @portal_page
 def cancel(request: HttpRequest, session: PortalSession, subscription_id: UUID) -> HttpResponse:
     """Says what a cancellation means, with the money, and asks; POST does it, at the end of the period."""
-    plan = _plan(session, subscription_id)
-    if plan is None:
+    situation = _situation(session, subscription_id)
+    if situation is None:
         return page(request, "missing", session, status=404)
-    if not plan.can_cancel:
+    if not situation.plan.can_cancel:
         return redirect("portal:overview")
     form = CancelForm(request.POST if request.method == "POST" else None)
-    error = None
-    if form.is_bound and form.is_valid():
-        try:
-            cancel_subscription(
-                merchant=session.merchant, subscription=plan.subscription, at_period_end=True, **form.cleaned_data
-            )
-        except BillingError as refused:
-            error = refused
-        else:
-            _record(session, "portal.subscription_canceled", plan)
-            return redirect(reverse("portal:overview") + "?notice=canceled")
-    with scope(session.merchant_id):
-        features = balances(session.customer)
-        owed = list(owed_invoices(session.customer)[:MANY])
-    context: dict[str, Any] = {
-        "plan": plan,
-        "form": form,
-        "error": error,
-        "features": features,
-        "owed": owed,
-    }
-    status = error.status if error else 400 if form.is_bound else 200
-    return page(request, "cancel", session, status=status, **context)
+    if not form.is_bound:
+        return page(request, "cancel", session, situation=situation, form=form)
+    if not form.is_valid():
+        return page(request, "cancel", session, situation=situation, form=form, status=400)
+    subscription = situation.plan.subscription
+    try:
+        cancel_subscription(
+            merchant=session.merchant, subscription=subscription, at_period_end=True, **form.cleaned_data
+        )
+    except BillingError as error:
+        return page(request, "cancel", session, situation=situation, form=form, error=error, status=error.status)
+    _record(session, "portal.subscription_canceled", subscription_id)
+    return redirect(reverse("portal:overview") + "?notice=canceled")
 
 
 @require_POST
 @portal_page
 def keep(request: HttpRequest, session: PortalSession, subscription_id: UUID) -> HttpResponse:
     """Takes a cancellation back."""
-    plan = _plan(session, subscription_id)
-    if plan is None:
+    situation = _situation(session, subscription_id)
+    if situation is None:
         return page(request, "missing", session, status=404)
-    if not plan.can_keep:
+    if not situation.plan.can_keep:
         return redirect("portal:overview")
     try:
-        keep_subscription(merchant=session.merchant, subscription=plan.subscription)
+        keep_subscription(merchant=session.merchant, subscription=situation.plan.subscription)
     except BillingError:
         return redirect(reverse("portal:overview") + "?notice=failed")
-    _record(session, "portal.subscription_kept", plan)
+    _record(session, "portal.subscription_kept", subscription_id)
     return redirect(reverse("portal:overview") + "?notice=kept")
 
 
-def _plan(session: PortalSession, subscription_id: UUID) -> Plan | None:
-    """The customer's own; nobody else's is there."""
+def _situation(session: PortalSession, subscription_id: UUID) -> Situation | None:
+    """Of the customer's own subscription; nobody else's is there."""
+    customer = session.customer
     with scope(session.merchant_id):
-        rows = subscriptions(session.merchant_id, customer=session.customer)
-        found = rows.filter(id=subscription_id).first()
-    return plan_of(found) if found else None
+        found = subscriptions(session.merchant_id, customer=customer).filter(id=subscription_id).first()
+        if found is None:
+            return None
+        return Situation(plan_of(found), balances(customer), list(owed_invoices(customer)[:MANY]))
 
 
-def _record(session: PortalSession, action: str, plan: Plan) -> None:
+def _record(session: PortalSession, action: str, subscription_id: UUID) -> None:
+    target, details = f"subscription {subscription_id}", {"portal_session": str(session.id)}
     with scope(session.merchant_id):
-        record_audit(
-            merchant_id=session.merchant_id,
-            action=action,
-            target=f"subscription {plan.subscription.id}",
-            details={"portal_session": str(session.id)},
-        )
+        record_audit(merchant_id=session.merchant_id, action=action, target=target, details=details)
