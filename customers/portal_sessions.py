@@ -85,6 +85,9 @@ def is_enterable(session: PortalSession) -> bool:
 def enter(*, session: PortalSession) -> str:
     """Exchanges the link for the cookie, which is returned. Raises NotFound if the link works no more; of two at the
     same moment one gets in."""
+    refusal = NotFound("This link works no more.")
+    if not is_enterable(session):
+        raise refusal
     cookie = secrets.token_urlsafe(32)
     now = timezone.now()
     with scope(session.merchant_id):
@@ -93,8 +96,8 @@ def enter(*, session: PortalSession) -> str:
         entered = rows.filter(exchanged_at=None, revoked_at=None, expires_at__gt=now).update(
             exchanged_at=now, cookie_digest=key_digest(cookie), browser_expires_at=now + BROWSER_LIFE
         )
-    if not (entered and session.customer.deleted_at is None):
-        raise NotFound("This link works no more.")
+    if not entered:
+        raise refusal
     return cookie
 
 

@@ -16,17 +16,19 @@ from billingos.portal.card_pages import open_page, way_back
 from billingos.portal.entrance import let_in, let_out, page, portal_page, private, session_of_browser
 from billingos.portal.forms import CancelForm
 from billingos.portal.plans import Plan, plan_of
-from billingos.ui.listing import Listing
+from billingos.ui.listing import Listing, Order
 from customers.cards import card_on_file
 from customers.models import PortalSession
 from customers.portal_sessions import enter, is_enterable, revoke, session_of_link
 from entitlements.selectors import HeldFeature, balances
+from entitlements.services import source_of
 from subscriptions.cards import finish_card_page
 from subscriptions.models import Invoice
 from subscriptions.selectors import invoices, owed_invoices, subscriptions
 from subscriptions.services import cancel_subscription, keep_subscription
 
 MAX_TOKEN = 100
+NEWEST = Order("newest", "Newest first", "stripe_created_at")
 MANY = 10  # open invoices that a page counts
 
 # --- In and out -----------------------------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
 @require_safe
 @portal_page
 def invoice_list(request: HttpRequest, session: PortalSession) -> HttpResponse:
-    listing = Listing(request)
+    listing = Listing(request, orders=[NEWEST])
     with scope(session.merchant_id):
         found = listing.page(invoices(session.customer))
     return page(request, "invoices", session, here="invoices", listing=listing, found=found)
@@ -163,10 +165,12 @@ def card_added(request: HttpRequest, signed: str) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a customer has to know before leaving a plan: what it gives, and what is still to be paid."""
+    """What a customer has to know before leaving a plan: what is lost with it, of what there will be less (another plan
+    gives it too), and what is still to be paid."""
 
     plan: Plan
-    features: list[HeldFeature]
+    lost: list[HeldFeature]
+    lessened: list[HeldFeature]
     owed: list[Invoice]
 
 
@@ -219,7 +223,11 @@ def _situation(session: PortalSession, subscription_id: UUID) -> Situation | Non
         found = subscriptions(session.merchant_id, customer=customer).filter(id=subscription_id).first()
         if found is None:
             return None
-        return Situation(plan_of(found), balances(customer), list(owed_invoices(customer)[:MANY]))
+        features, owed = balances(customer), list(owed_invoices(customer)[:MANY])
+    sources = {source_of(item) for item in found.items.all()}
+    lost = [row for row in features if sources.issuperset(row.balance.sources)]
+    lessened = [row for row in features if row.balance.limit and row not in lost and sources & set(row.balance.sources)]
+    return Situation(plan_of(found), lost, lessened, owed)
 
 
 def _record(session: PortalSession, action: str, subscription_id: UUID) -> None:

@@ -175,6 +175,13 @@ def test_invoices_page_by_page(scene: Scene, browser: Client) -> None:
     assert seen == [f"ACME-{number:04}" for number in reversed(range(1, 60))]
 
 
+def test_invoices_stand_by_their_date_however_their_events_came(scene: Scene, browser: Client) -> None:
+    for days in (3, 9, 6):
+        add_invoices(scene, 1, stripe_created_at=START + timedelta(days=days), number=f"ACME-{days:04}")
+    html = browser.get("/portal/invoices").content.decode()
+    assert re.findall(r"ACME-(\d{4})(?=</td>)", html) == ["0009", "0006", "0003"]
+
+
 @pytest.mark.parametrize("cursor", ["x", "é", "A" * 500, "a%00"])
 def test_a_cursor_that_no_page_gave_shows_the_first_page(scene: Scene, browser: Client, cursor: str) -> None:
     assert "Receipt" in text_of(browser.get(f"/portal/invoices?cursor={cursor}"))
@@ -243,6 +250,16 @@ def test_the_question_tells_the_consequences(scene: Scene, browser: Client) -> N
     assert not subscription_at_stripe(scene).cancel_at_period_end
 
 
+def test_what_another_plan_gives_too_is_not_lost(scene: Scene, browser: Client) -> None:
+    other = scene.api.made("/products", {"name": "Extra", "features": [{"feature": "api_calls", "limit": 50}]})
+    body = {"product": other["id"], "currency": "usd", "unit_amount": 100, "interval": "month"}
+    price = scene.api.made("/prices", body)
+    scene.api.made("/subscriptions", {"customer_id": scene.customer["id"], "items": [{"price": price["id"]}]})
+    text = text_of(browser.get(cancel_url(scene)))
+    assert "After that you lose: Single sign-on." in text
+    assert "You will have less, from what else you have with us: API calls." in text
+
+
 def test_canceling_ends_the_plan_with_the_period_and_keeps_why(scene: Scene, browser: Client) -> None:
     answer = browser.post(cancel_url(scene), {"feedback": "too_expensive", "comment": "Maybe next year."})
     assert answer.headers["Location"] == "/portal/?notice=canceled"
@@ -251,7 +268,7 @@ def test_canceling_ends_the_plan_with_the_period_and_keeps_why(scene: Scene, bro
     details = there.cancellation_details
     assert (details.feedback, details.comment) == ("too_expensive", "Maybe next year.")
     text = text_of(browser.get(answer.headers["Location"]))
-    assert "Your cancellation is in" in text
+    assert "Your cancellation is confirmed" in text
     assert "Your plan ends on 1 Feb 2026" in text
     assert "Canceling" in text
     assert "Cancel plan" not in text

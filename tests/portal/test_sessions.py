@@ -70,7 +70,7 @@ def test_a_link_lets_in_once(api: Api, customer: dict[str, Any]) -> None:
     browser = enter(token)
     for answer in (Client().get(f"/portal/s/{token}"), Client().post("/portal/enter", {"token": token})):
         assert answer.status_code == 410
-        assert "works no more" in text_of(answer)
+        assert "no longer works" in text_of(answer)
         assert 'href="https://app.example.com/"' in answer.content.decode()
         assert "Ada" not in text_of(answer)
     again = browser.get(f"/portal/s/{token}")  # whose link it is goes on
