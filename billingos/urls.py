@@ -77,7 +77,9 @@ urlpatterns = [
 def _page(request: HttpRequest, status: int, **context: str) -> HttpResponse:
     """An error page. Rendered without the request, so that no context processor runs, which might ask the database."""
     context["request_id"] = getattr(request, "request_id", "")
-    return HttpResponse(render_to_string(f"errors/{status}.html", context), status=status)
+    # Customers of merchants know nothing of BillingOS: their error pages lead nowhere into it.
+    template = f"portal/error_{status}.html" if request.path.startswith("/portal/") else f"errors/{status}.html"
+    return HttpResponse(render_to_string(template, context), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -328,7 +328,10 @@ def test_a_cancellation_without_stripe_is_refused_kindly(scene: Scene, browser: 
 def test_forms_from_elsewhere_change_nothing(scene: Scene) -> None:
     strict = enter(session_for(scene.api, scene.customer["id"]).link_token)
     strict.handler.enforce_csrf_checks = True
-    assert strict.post(cancel_url(scene)).status_code == 403
+    refused = strict.post(cancel_url(scene))
+    assert refused.status_code == 403
+    assert "This form has expired" in text_of(refused)
+    assert "BillingOS" not in refused.content.decode().replace("/billingos/", "")
     assert strict.post("/portal/payment-method").status_code == 403
     assert not subscription_at_stripe(scene).cancel_at_period_end
 
