@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
         "task": "billingos.api.tasks.prune_idempotency_records",
         "schedule": 3600.0,
     },
+    "prune-portal-sessions": {"task": "customers.tasks.prune_portal_sessions", "schedule": 3600.0},
     "make-usage-partitions": {"task": "usage.tasks.make_partitions", "schedule": 24 * 3600.0},
 }
 if settings.DEMO_MODE:

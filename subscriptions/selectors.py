@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from billingos.common.periods import Period, calendar_month, period_containing
 from customers.models import Customer
-from subscriptions.models import Price, Product, Subscription, SubscriptionItem
+from subscriptions.models import Invoice, Price, Product, Subscription, SubscriptionItem
 
 LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
@@ -38,15 +38,36 @@ def prices(merchant_id: UUID, *, active: bool | None = None, product: Product | 
 def subscriptions(
     merchant_id: UUID, *, customer: Customer | None = None, status: str | None = None
 ) -> QuerySet[Subscription]:
-    """With customer and items at hand."""
+    """With customer and items at hand: two statements."""
+    items = SubscriptionItem.objects.select_related("price", "version__product").order_by("id")
     rows = (
         Subscription.objects.for_merchant(merchant_id)
         .select_related("customer")
-        .prefetch_related("items__price", "items__version__product")
+        .prefetch_related(Prefetch("items", items))
     )
     if customer:
         rows = rows.filter(customer=customer)
     return rows.filter(status=status) if status else rows
+
+
+def main_subscription(customer: Customer) -> Subscription | None:
+    """The customer's subscription to look at first: the most urgent of those that have not ended, of these the newest;
+    else the one that ended last."""
+    rows = list(subscriptions(customer.merchant_id, customer=customer).order_by("-id"))
+    return min(rows, key=lambda row: BY_URGENCY.index(Subscription.Status(row.status)), default=None)
+
+
+def invoices(customer: Customer) -> QuerySet[Invoice]:
+    """What the customer may see: no drafts, which may yet change."""
+    rows = Invoice.objects.for_merchant(customer.merchant_id).filter(customer=customer, deleted_at=None)
+    return rows.exclude(status=Invoice.Status.DRAFT)
+
+
+def owed_invoices(customer: Customer) -> QuerySet[Invoice]:
+    """What a card was charged for and did not pay, oldest first. An invoice that waits for a bank transfer is not owed
+    in this sense: nothing was tried."""
+    rows = invoices(customer).filter(status=Invoice.Status.OPEN, attempt_count__gt=0, amount_remaining__gt=0)
+    return rows.select_related("subscription").order_by("id")
 
 
 def statuses_of_customers(merchant_id: UUID, customers: Collection[Customer]) -> dict[UUID, list[Subscription.Status]]:

@@ -102,6 +102,7 @@ def fill_what_the_path_leaves_empty(scene: Scene) -> None:
     usage = {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": unique("e"), "value": 1}
     scene.api.made("/usage/track", usage)
     scene.api.made("/customers", {"name": "Kept answer"}, key=unique("key-"))
+    scene.api.made("/portal/sessions", {"customer_id": scene.customer["id"]})
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
     merchant = scene.api.merchant
     refresh_account(merchant=merchant)
@@ -288,6 +289,7 @@ def test_references_to_another_merchants_objects_are_not_found(scene: Scene, oth
         ("/products", {"name": "P", "features": [{"feature": "sso"}]}, "features[0][feature]"),
         ("/features", {"lookup_key": "f", "name": "F", "type": "limit", "meter": "api_calls"}, "meter"),
         ("/usage/track", {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": "e"}, "customer_id"),
+        ("/portal/sessions", {"customer_id": scene.customer["id"]}, "customer_id"),
     ]
     for path, body, param in attempts:
         answer = stranger.post(path, body)

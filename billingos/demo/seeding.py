@@ -35,7 +35,7 @@ def seed(known: JSON, say: Say, write: Write) -> None:
         "stripe": {"api_base": settings.STRIPE_API_BASE, "secret_key": settings.STRIPE_SECRET_KEY},
         "admin": known.get("admin") or {"email": ADMIN_EMAIL, "password": secrets.token_urlsafe(12)},
         "merchants": [],
-        "portal_url": None,
+        "portal_url": f"{settings.BASE_URL}/portal/demo/{MERCHANTS[0].slug}",
     }
     ensure_user(**document["admin"], is_staff=True)
     entries = {entry["slug"]: entry for entry in known.get("merchants") or []}
