@@ -44,7 +44,7 @@ VIEWERS = {
     Area.ACCOUNTS: ("anonymous", "admin"),
     Area.PUBLIC: ("anonymous",),
 }
-# The API answers in JSON, to keys. Of the admin: what only sends on, is closed to all, or answers its own scripts with a part.
+# The API answers in JSON, to keys. Of the admin: what only sends on, is closed to all, or answers its own scripts.
 NOT_PAGES = re.compile(
     r"api/"
     r"|ops/(login|logout|password_change)/|ops/r/|ops/\(\?P<url>|ops/.*<path:object_id>/(history/|delete/)?$"

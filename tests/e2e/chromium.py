@@ -31,7 +31,7 @@ def find_chromium() -> str | None:
 
 
 def require_chromium() -> str:
-    """The program; without one the test is skipped, or fails where BILLINGOS_REQUIRE_BROWSER=1 says that there is one."""
+    """The program; without one the test is skipped, or fails where BILLINGOS_REQUIRE_BROWSER=1."""
     if found := find_chromium():
         return found
     reason = "NO CHROMIUM: nothing was looked at in a browser. Install chromium, or name one with CHROMIUM=/path/to/it"

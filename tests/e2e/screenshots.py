@@ -115,7 +115,8 @@ STYLE = """
 body { margin: 24px; font: 13px/1.4 system-ui, sans-serif; color: #222; background: #e9e9ef; }
 h1 { font-size: 20px; } h2 { font-size: 16px; margin: 32px 0 8px; } h3 { font-size: 13px; margin: 16px 0 4px; }
 .looks { display: flex; gap: 8px; align-items: flex-start; }
-figure { margin: 0; } img { display: block; border: 1px solid #aaa; max-height: 560px; object-fit: cover; object-position: top; }
+figure { margin: 0; }
+img { display: block; border: 1px solid #aaa; max-height: 560px; object-fit: cover; object-position: top; }
 """
 
 
@@ -152,9 +153,8 @@ def entry(shot: Shot) -> str:
 
 
 def page(body: str) -> str:
-    return (
-        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Contact sheet</title><style>{STYLE}</style>{body}'
-    )
+    head = f'<meta charset="utf-8"><title>Contact sheet</title><style>{STYLE}</style>'
+    return f'<!DOCTYPE html><html lang="en">{head}{body}'
 
 
 # --- The command -----------------------------------------------------------------------------------------------------

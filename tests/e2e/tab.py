@@ -21,7 +21,7 @@ OF_THE_PAGE_ITSELF = "Failed to load resource: the server responded with a statu
 HEAR_VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(
-  `${event.effectiveDirective} refused ${event.blockedURI || "something inline"} (${event.sourceFile || "the page"}:${event.lineNumber})`));
+  `${event.effectiveDirective} refused ${event.blockedURI || "something inline"} (${event.sourceFile})`));
 """
 AXE_OPTIONS = {
     "resultTypes": ["violations"],

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.long, pytest.mark.stack]
 LISTS = [route for route in routes_in(Area.DASHBOARD) if route.parameters == ("slug",)]
 NEXT = "a[rel=next]"
 SEARCH = "form[role=search]"
+VALUES = "(select) => [...select.options].map((option) => option.value)"
 ROWS = "main table tbody tr"
 
 
@@ -116,9 +117,7 @@ def filter_by_each_choice(page: Page) -> None:
     """Each choice of each filter answers with a page, and offers the way back."""
     selects = page.locator("main form[method=get] select, main form:not([method]) select")
     for index in range(selects.count()):
-        choices: list[str] = selects.nth(index).evaluate(
-            "(select) => [...select.options].map((option) => option.value)"
-        )
+        choices: list[str] = selects.nth(index).evaluate(VALUES)
         for choice in choices:
             selects.nth(index).select_option(choice)
             selects.nth(index).locator("xpath=ancestor::form").locator("[type=submit]").first.click()
