@@ -25,11 +25,12 @@
 
   // Text that is cut: its box hides what does not fit, without dots that say so or a way to scroll to it.
   const isHiddenForEyes = (element, style) => element.clientWidth <= 1 || element.clientHeight <= 1 || style.clipPath !== "none";
+  const SCROLLED_BY_SCRIPT = ".simplebar-content-wrapper"; // the ops theme's
   const CUTS = new Set(["hidden", "clip"]);
   for (const element of document.body.querySelectorAll("*")) {
     if (element instanceof SVGElement || !shown(element) || !element.innerText?.trim()) continue;
     const style = getComputedStyle(element);
-    if (isHiddenForEyes(element, style) || style.textOverflow === "ellipsis" || style.webkitLineClamp !== "none") continue;
+    if (element.matches(SCROLLED_BY_SCRIPT) || isHiddenForEyes(element, style) || style.textOverflow === "ellipsis" || style.webkitLineClamp !== "none") continue;
     if (CUTS.has(style.overflowX) && element.scrollWidth > element.clientWidth + 1) faults.push(`cuts its text at the side: ${name(element)}`);
     if (CUTS.has(style.overflowY) && element.scrollHeight > element.clientHeight + 1) faults.push(`cuts its text below: ${name(element)}`);
   }

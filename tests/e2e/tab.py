@@ -90,6 +90,7 @@ class Tab:
 
     def resize(self, width: int) -> None:
         self.page.set_viewport_size({"width": width, "height": SIZES[width]})
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def faults(self) -> list[str]:
         """What is wrong at each width, with what was heard meanwhile."""
