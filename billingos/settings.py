@@ -333,6 +333,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
+        "celery.worker.request": {"level": "WARNING"},  # each sweep that came too late because a drainer was at work
         "django.request": {"level": "ERROR"},
     },
 }

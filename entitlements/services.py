@@ -124,8 +124,10 @@ def refresh_entitlements(*, merchant_id: UUID, subscription_id: UUID) -> None:
             if row.active and (row.source, row.feature_id) not in wanted:
                 row.active, row.ended_at = False, at
                 row.save(update_fields=["active", "ended_at"])
+        granted = {(row.source, row.feature_id): row.limit for row in rows if row.active}
         for (source, feature_id), limit in wanted.items():
-            _grant(subscription, source, feature_id, limit)
+            if (source, feature_id) not in granted or granted[source, feature_id] != limit:
+                _grant(subscription, source, feature_id, limit)
 
 
 def refresh_past_due(*, merchant_id: UUID) -> int:

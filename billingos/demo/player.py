@@ -16,7 +16,7 @@ from billingos.demo.caller import JSON, Caller, StripeDesk
 from billingos.demo.life import Act, Terms
 from billingos.demo.script import Script
 
-PAUSE = 0.1  # seconds between two looks at what is still moving
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.8  # seconds between two looks at what is still moving; each costs it time
 PATIENCE = 180  # seconds
 CLOCKS = "/test_helpers/test_clocks"
 FAILING_CARD, GOOD_CARD = "pm_card_chargeCustomerFail", "pm_card_visa"
@@ -78,9 +78,14 @@ class Player:
 
     def _settled_clock(self) -> JSON:
         """The clock, once it stands."""
-        path = f"{CLOCKS}/{self.notes['clock']}"
-        wait_for(lambda: self.stripe.get(path)["status"] == "ready")
-        return self.stripe.get(path)
+        clock: JSON = {}
+
+        def stands() -> bool:
+            clock.update(self.stripe.get(f"{CLOCKS}/{self.notes['clock']}"))
+            return bool(clock["status"] == "ready")
+
+        wait_for(stands)
+        return clock
 
     # --- Catalog --------------------------------------------------------------------------------------------
 
@@ -204,8 +209,9 @@ def _terms(act: Act) -> Terms:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Raises Unavailable when it has not come true for a long time."""
-    deadline = time.monotonic() + PATIENCE
+    deadline, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
     while not condition():
         if time.monotonic() > deadline:
             raise Unavailable("What the demo waits for does not happen: does the worker run?")
-        time.sleep(PAUSE)
+        time.sleep(pause)
+        pause = min(1.6 * pause, LONGEST_PAUSE)
