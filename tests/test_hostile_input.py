@@ -123,7 +123,7 @@ BODIES: list[tuple[str, Any, int, str, str | None]] = [
       for url in ("nonsense", "/settings", "//example.com", "http://example.com/", "javascript:alert(1)", "https://",
                   "https:///x", "ftp://example.com", "https://user@example.com/", "https://exämple.com/",
                   "https://example.com\\@evil.example", "https://example.com/a b", "https://example.com:port/",
-                  "https://[::1", "http://127.0.0.1.example.com/", "https://example.com/\n")),
+                  "https://[::1", "http://127.0.0.1.example.com/", "https://exam\nple.com/")),
     ("/portal/sessions", {"customer_id": "known", "return_url": "https://example.com/" + "x" * 2000}, 400,
      "parameter_invalid", "return_url"),
     ("/usage/track", {"meter": "calls", "event_id": "e"}, 400, "parameter_missing", "customer_id"),
