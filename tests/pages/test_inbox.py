@@ -112,6 +112,12 @@ def test_the_chosen_are_replayed(business: Business, client: Client) -> None:
     with platform_scope():
         theirs.refresh_from_db()
     assert theirs.status == "failed"
+    narrowed = client.post(business.url("inbox/replay"), {"back": "?status=failed"})
+    assert narrowed.headers["Location"] == business.url("inbox?status=failed")
+    for strange in ("https://evil.example", "//evil.example", "?a=\r\nX: y"):
+        sent_to = client.post(business.url("inbox/replay"), {"back": strange}).headers["Location"]
+        assert sent_to.startswith(business.url("inbox"))
+        assert "evil" not in sent_to
     assert "No event was chosen" in text_of(client.post(business.url("inbox/replay"), follow=True))
 
 

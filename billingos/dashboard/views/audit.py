@@ -22,7 +22,7 @@ ACTIONS: Mapping[str, str] = {
     "merchant.active": "Activated the business again",
     "merchant.suspended": "Suspended the business",
     "billing_settings.updated": "Changed the billing rules",
-    "member.set": "Added a member",
+    "member.added": "Added a member",
     "member.role_changed": "Changed a role",
     "member.removed": "Removed a member",
     "member.left": "Left the business",

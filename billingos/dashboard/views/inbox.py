@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponseBase, QueryDict
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from billingos.common.ids import parse_uuid
@@ -105,7 +106,8 @@ def replay_chosen(visit: Visit) -> HttpResponseBase:
     chosen = [found for text in visit.request.POST.getlist("event")[:200] if (found := parse_uuid(text))]
     count = replay_events(merchant=visit.merchant, event_ids=chosen, by=visit.user) if chosen else 0
     visit.say(counted(count, len(chosen)))
-    return visit.redirect("inbox")
+    back = visit.request.POST.get("back", "")  # the list as it was narrowed
+    return redirect(visit.url("inbox") + (back if back.startswith("?") else ""))
 
 
 def counted(count: int, chosen: int) -> str:

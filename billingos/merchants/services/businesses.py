@@ -92,14 +92,17 @@ def set_merchant_status(*, merchant_id: UUID, status: Merchant.Status, by: User)
 
 
 def add_member(*, merchant: Merchant, user: User, role: Membership.Role, by: User | None = None) -> Membership:
-    """Lets `user` work for `merchant`; again with another role changes the role."""
+    """Lets `user` work for `merchant`, without asking them: for demos, tests and operations. Raises Conflict for who is
+    a member already (`team.change_role` gives another role, and looks after the last owner)."""
     with scope(merchant.id):
-        membership, _ = Membership.objects.update_or_create(merchant=merchant, user=user, defaults={"role": role})
+        if Membership.objects.for_merchant(merchant.id).filter(user=user).exists():
+            raise Conflict(f"{user.email} works for {merchant.name} already.", param="user")
+        membership = Membership.objects.create(merchant=merchant, user=user, role=role)
         record_audit(
             merchant_id=merchant.id,
-            action="member.set",
+            action="member.added",
             target=f"user {user.id}",
             user=by,
-            details={"role": role},
+            details={"email": user.email, "role": role},
         )
     return membership
