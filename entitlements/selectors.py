@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from collections.abc import Collection
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from entitlements.models import Entitlement, Feature, ProductFeature
 from subscriptions.models import Product, ProductVersion
 from subscriptions.selectors import billing_period
 from subscriptions.selectors import products as plain_products
+from usage.models import Meter
 from usage.selectors import used, used_by_meter
 
 
@@ -87,3 +89,22 @@ def check(customer: Customer, feature: Feature) -> Balance:
         return limit_balance(feature.lookup_key, grants, Decimal(0), None)
     period = billing_period(customer, customer.now())
     return limit_balance(feature.lookup_key, grants, used(customer, feature.meter, period), period.end)
+
+
+def meter_limits(merchant_id: UUID, meter: Meter, customers: Collection[Customer]) -> dict[UUID, int]:
+    """Customer id → how much of the meter it may use in a billing period, by the feature on the meter that runs out
+    first. Customers who may use it without limit, or have no such feature, are left out. One statement."""
+    rows = (
+        Entitlement.objects.for_merchant(merchant_id)
+        .filter(customer__in=customers, feature__meter=meter, feature__deleted_at=None, active=True)
+        .values_list("customer_id", "feature__lookup_key", "source", "limit")
+    )
+    grants: dict[tuple[UUID, str], list[Grant]] = defaultdict(list)
+    for customer_id, lookup_key, source, limit in rows:
+        grants[customer_id, lookup_key].append(Grant(source, limit))
+    found: dict[UUID, int] = {}
+    for (customer_id, lookup_key), mine in grants.items():
+        limit = limit_balance(lookup_key, mine, Decimal(0), None).limit
+        if limit is not None:
+            found[customer_id] = min(limit, found.get(customer_id, limit))
+    return found

@@ -1,24 +1,33 @@
 """MRR by day, from the subscriptions' history. Everything here runs inside the merchant's scope."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Max, Min
 
-# Each change holds until the subscription's next one; a day shows what held at its end (UTC).
+from subscriptions.models import SubscriptionChange
+
+# Each change adds the difference to the one before it; a day shows the sum of all differences up to its end (UTC).
+# Linear in the number of changes and days. A customer pays while what its subscriptions add up to is above nought.
 SERIES = """
-WITH spans AS (
-    SELECT customer_stripe_id, mrr, at,
-        lead(at) OVER (PARTITION BY subscription_stripe_id ORDER BY at, position, id) AS until
+WITH changes AS (
+    SELECT customer_stripe_id, at, position, id,
+        mrr - coalesce(lag(mrr) OVER (PARTITION BY subscription_stripe_id ORDER BY at, position, id), 0) AS delta
     FROM subscription_changes
     WHERE merchant_id = %(merchant)s AND currency = %(currency)s
+), running AS (
+    SELECT at, delta, sum(delta) OVER (PARTITION BY customer_stripe_id ORDER BY at, position, id) AS held FROM changes
+), days AS (
+    SELECT greatest((at AT TIME ZONE 'UTC')::date, %(start)s::date) AS day, sum(delta) AS mrr,
+        sum((held > 0)::int - (held - delta > 0)::int) AS customers
+    FROM running GROUP BY 1
 )
-SELECT day::date, coalesce(sum(mrr), 0)::bigint, count(DISTINCT customer_stripe_id) FILTER (WHERE mrr > 0)
-FROM generate_series(%(start)s::date, %(end)s::date, '1 day') AS day
-LEFT JOIN spans ON spans.at < (day + interval '1 day') AT TIME ZONE 'UTC'
-    AND (spans.until IS NULL OR spans.until >= (day + interval '1 day') AT TIME ZONE 'UTC')
-GROUP BY day ORDER BY day
+SELECT day::date, coalesce(sum(days.mrr) OVER (ORDER BY day), 0)::bigint,
+    coalesce(sum(days.customers) OVER (ORDER BY day), 0)::bigint
+FROM generate_series(%(start)s::date, %(end)s::date, interval '1 day') AS series (day)
+LEFT JOIN days USING (day) ORDER BY day
 """
 
 
@@ -44,3 +53,24 @@ def mrr_series(merchant_id: UUID, *, currency: str, start: date, end: date) -> l
             },
         )
         return [Day(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """From when to when something is known of the subscriptions in a currency. Test clocks may have brought `newest`
+    beyond our own time."""
+
+    currency: str
+    first: datetime
+    newest: datetime
+
+
+def histories(merchant_id: UUID) -> dict[str, History]:
+    """Currency → what is known of it, by name; one statement."""
+    rows = (
+        SubscriptionChange.objects.for_merchant(merchant_id)
+        .values_list("currency")
+        .annotate(first=Min("at"), newest=Max("at"))
+        .order_by("currency")
+    )
+    return {currency: History(currency, first, newest) for currency, first, newest in rows}

@@ -2,8 +2,13 @@
 
 from uuid import UUID
 
+from billingos.common.errors import Conflict
+from billingos.common.tenancy import scope
+from billingos.merchants.models import Merchant, User
+from billingos.merchants.services import record_audit
 from insights.models import Insight
 from insights.rules import WATCHED, Finding, findings
+from insights.selectors import get_insight
 from subscriptions.models import Subscription
 
 
@@ -41,3 +46,33 @@ def _close(insight: Insight, subscription: Subscription) -> None:
         insight.status = Insight.Status.RESOLVED
     insight.closed_at = subscription.customer.now()
     insight.save(update_fields=["status", "closed_at"])
+
+
+def dismiss_insight(*, merchant: Merchant, insight_id: UUID, by: User) -> Insight:
+    """A person has seen it and wants no more of it; a second time changes nothing. While its cause lasts it can be
+    reopened. Raises NotFound, Conflict for one that is resolved."""
+    return _decide(merchant, insight_id, Insight.Status.DISMISSED, by)
+
+
+def reopen_insight(*, merchant: Merchant, insight_id: UUID, by: User) -> Insight:
+    """Takes a dismissal back. Raises NotFound, Conflict where the cause is gone."""
+    return _decide(merchant, insight_id, Insight.Status.OPEN, by)
+
+
+def _decide(merchant: Merchant, insight_id: UUID, status: Insight.Status, by: User) -> Insight:
+    with scope(merchant.id):
+        insight = get_insight(merchant.id, insight_id, lock=True)
+        if insight.closed_at is not None:
+            raise Conflict("What it tells of is no longer so: there is nothing to dismiss or to reopen.", param="id")
+        if insight.status != status:
+            insight.status = status
+            insight.save(update_fields=["status"])
+            action = "insight.dismissed" if status == Insight.Status.DISMISSED else "insight.reopened"
+            record_audit(
+                merchant_id=merchant.id,
+                action=action,
+                target=f"insight {insight.id}",
+                user=by,
+                details={"kind": insight.kind, "title": insight.title},
+            )
+    return insight

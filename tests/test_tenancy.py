@@ -11,6 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, ProgrammingError, connection, connections, transaction
 from django.db.models import QuerySet
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 import billingos.merchants.selectors
@@ -23,11 +24,13 @@ import usage.selectors
 from billingos.common.errors import NotFound, TenancyError
 from billingos.common.models import MerchantOwned
 from billingos.common.tenancy import platform_scope, scope
-from billingos.merchants.models import AuditEntry, BillingSettings, Membership, Merchant
+from billingos.merchants.models import ApiKey, AuditEntry, BillingSettings, Invitation, Membership, Merchant, User
+from billingos.merchants.services import add_member
 from billingos.merchants.services.connect import refresh_account
 from billingos.merchants.services.team import invite_member
+from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
-from tests.factories import unique
+from tests.factories import UserFactory, unique
 from tests.fixtures import Api
 from tests.scenes import Scene
 
@@ -265,6 +268,72 @@ def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Sce
             assert mine.status_code in {200, 405}, f"{address} is not there for its own merchant"
             walked += 1
     assert walked >= 12
+
+
+def page_addresses() -> Iterator[tuple[str, list[str]]]:
+    """The merchant's pages with the names of what they take beside the slug."""
+    for path in addresses():
+        if path.startswith("app/<slug:slug>"):
+            yield path.removeprefix("app/"), re.findall(r"<\w+:(\w+)>", path)[1:]
+
+
+def member_of(merchant: Merchant) -> Client:
+    person: User = UserFactory.create()
+    add_member(merchant=merchant, user=person, role=Membership.Role.OWNER)
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def test_every_page_is_for_the_merchants_own_people_and_hides_other_merchants_objects(
+    scene: Scene, other_merchant: Merchant
+) -> None:
+    fill_what_the_path_leaves_empty(scene)
+    merchant = scene.api.merchant
+    with scope(merchant.id):
+        things = {
+            "customer_id": scene.customer["id"],
+            "subscription_id": scene.subscription["id"],
+            "product_id": scene.product["id"],
+            "meter_id": scene.api.found("/meters")["data"][0]["id"],
+            "insight_id": scene.api.found("/insights")["data"][0]["id"],
+            "key_id": ApiKey.objects.for_merchant(merchant.id).values_list("id", flat=True)[0],
+            "event_id": WebhookEvent.objects.filter(merchant=merchant).values_list("id", flat=True)[0],
+            "membership_id": Membership.objects.for_merchant(merchant.id).values_list("id", flat=True)[0],
+            "invitation_id": Invitation.objects.for_merchant(merchant.id).values_list("id", flat=True)[0],
+        }
+    mine, stranger = member_of(merchant), member_of(other_merchant)
+    walked = set()
+    for path, names in page_addresses():
+        address = path
+        for name in names:
+            address = re.sub(rf"<\w+:{name}>", str(things[name]), address)
+        for method in ("get", "post"):
+            foreign = getattr(stranger, method)("/app/" + address.replace("<slug:slug>", merchant.slug))
+            assert foreign.status_code == 404, f"{method} {address}"
+            if names:
+                hidden = getattr(stranger, method)("/app/" + address.replace("<slug:slug>", other_merchant.slug))
+                assert hidden.status_code in {404, 405}, f"{method} {address}: {hidden.status_code}"
+        own = mine.get("/app/" + address.replace("<slug:slug>", merchant.slug))
+        assert own.status_code in {200, 405}, f"{address} is not there for its own merchant"
+        walked.add(path)
+    assert len(walked) >= 9
+
+
+def test_every_page_shows_a_merchant_its_own(scene: Scene, other_merchant: Merchant) -> None:
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+    fill_what_the_path_leaves_empty(scene)
+    mine, stranger = member_of(scene.api.merchant), member_of(other_merchant)
+    for page, told in (
+        ("home", "$49.00"),
+        ("customers", scene.customer["external_id"]),
+        ("products", scene.product["id"]),
+        ("usage", scene.api.found("/meters")["data"][0]["id"]),
+        ("insights", scene.subscription["stripe_id"]),
+    ):
+        assert told in mine.get(f"/app/{scene.api.merchant.slug}/{page}").content.decode(), page
+        seen = stranger.get(f"/app/{other_merchant.slug}/{page}").content.decode()
+        assert told not in seen, page
 
 
 def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merchant) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from django.conf import settings
 
+from billingos.dashboard.progress import Progress as HomeProgress
 from billingos.embedded.state import read_json, write_private
+from billingos.merchants.models import Merchant
 
 NAME = "demo-progress.json"
 
@@ -35,6 +37,15 @@ def read() -> Progress | None:
     """How far the history is; None where no demo was begun."""
     shown = read_notes().get("shown")
     return Progress(**shown) if shown else None
+
+
+def on_home(merchant: Merchant) -> HomeProgress | None:
+    """What the home page of one of the demo's merchants tells until its history is there."""
+    shown = read()
+    if shown is None or shown.ready or merchant.slug not in read_notes()["merchants"]:
+        return None
+    text = "A year of this demo’s history is being played."
+    return HomeProgress(text, shown.percent, datetime.fromisoformat(shown.at))
 
 
 def read_notes() -> dict[str, Any]:

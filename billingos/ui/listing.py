@@ -38,11 +38,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One way to narrow: a parameter with its choices (value, label)."""
+    """One way to narrow: a parameter with its choices (value, label). `unchosen` is what is shown without a choice."""
 
     key: str
     label: str
     choices: Sequence[tuple[str, str]]
+    unchosen: str = "all"
 
 
 NEWEST = Order("newest", "Newest first")
@@ -166,7 +167,7 @@ def encode(order: Order, row: Model) -> str:
         value = getattr(value, part)
     if isinstance(value, datetime):
         value = {"at": value.isoformat()}
-    body = [None if order.field == "id" else value, str(row.pk)]
+    body = [None if order.field == "id" else value, str(row.serializable_value("id"))]
     return base64.urlsafe_b64encode(json.dumps(body).encode()).decode().rstrip("=")
 
 

@@ -15,6 +15,11 @@ def money_text(amount: int, currency: str) -> str:
     return _signed(amount, currency, digits)
 
 
+def signed_money_text(amount: int, currency: str) -> str:
+    """For what has been added or lost: +$12.00, −$12.00; nought has no sign."""
+    return f"+{money_text(amount, currency)}" if amount > 0 else money_text(amount, currency)
+
+
 def short_money_text(amount: int, currency: str) -> str:
     """For axes and cards, rounded to three digits or so: 123450 usd → $1.23k; 7900 usd → $79."""
     unit = 10 ** decimals(currency)

@@ -66,6 +66,11 @@ GIVEN: Mapping[str, Mapping[str, str]] = {
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dashboard:customers": ("q=a", "q=nobody-is-called-so"),
     "dashboard:choose": ("all",),
+    "dashboard:home": ("range=30d",),
+    "dashboard:insights": ("status=all", "status=resolved&severity=info"),
+    "dashboard:meter": ("days=90", "live=1"),
+    "dashboard:products": ("q=nothing-is-called-so",),
+    "dashboard:usage": ("q=nothing-is-called-so",),
 }
 
 

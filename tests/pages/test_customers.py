@@ -84,8 +84,8 @@ def test_whoever_works_for_several_chooses(browser: SignIn, shop: Merchant, memb
     other = MerchantFactory.create()
     add_member(merchant=other, user=member, role=Membership.Role.ADMIN)
     html = text_of(browser(member).get("/app/"))
-    assert f'href="/app/{shop.slug}/customers"' in html
-    assert f'href="/app/{other.slug}/customers"' in html
+    assert f'href="/app/{shop.slug}/home"' in html
+    assert f'href="/app/{other.slug}/home"' in html
 
 
 @pytest.mark.parametrize("term", ["person 007", "PERSON-007@", "ext_007"])

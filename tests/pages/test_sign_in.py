@@ -29,11 +29,11 @@ def visitor() -> Client:
     return Client(enforce_csrf_checks=True)
 
 
-def test_a_member_signs_in_and_lands_on_the_customers(visitor: Client, shop: Merchant, member: User) -> None:
+def test_a_member_signs_in_and_lands_at_home(visitor: Client, shop: Merchant, member: User) -> None:
     answer = fill_in(visitor, "/accounts/login/", login=member.email, password=PASSWORD)
     assert answer.status_code == 302
     landed = visitor.get(answer.headers["Location"], follow=True)
-    assert landed.redirect_chain[-1][0] == f"/app/{shop.slug}/customers"
+    assert landed.redirect_chain[-1][0] == f"/app/{shop.slug}/home"
     assert shop.name in landed.context["merchant"].name
 
 

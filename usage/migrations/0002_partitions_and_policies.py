@@ -18,6 +18,7 @@ CREATE TABLE usage_records (
     PRIMARY KEY ("timestamp", id)
 ) PARTITION BY RANGE ("timestamp");
 CREATE INDEX usage_records_read ON usage_records (merchant_id, customer_id, meter_id, "timestamp" DESC);
+CREATE INDEX usage_records_of_meter ON usage_records (merchant_id, meter_id, "timestamp" DESC, id DESC);
 """
 
 EVENT_KEYS = """

@@ -19,5 +19,5 @@ def choose_merchant(request: HttpRequest) -> HttpResponse:
     """Straight to the only merchant a person works for; else, or when asked for all, a choice."""
     memberships = memberships_of(cast(User, request.user))
     if len(memberships) == 1 and memberships[0].merchant.is_active and "all" not in request.GET:
-        return redirect("dashboard:customers", slug=memberships[0].merchant.slug)
+        return redirect("dashboard:home", slug=memberships[0].merchant.slug)
     return render(request, "dashboard/choose.html", {"memberships": memberships})

@@ -32,7 +32,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     except BillingError as error:
         return _show(request, found, trouble=error.message, status=error.status)
     messages.success(request, f"You work for {found.merchant.name} now.")
-    return redirect("dashboard:customers", slug=found.merchant.slug)
+    return redirect("dashboard:home", slug=found.merchant.slug)
 
 
 def _show(request: HttpRequest, found: Invitation, *, trouble: str = "", status: int = 200) -> HttpResponse:

@@ -32,6 +32,17 @@ def short_money(amount: int | None, currency: str) -> str:
 
 
 @register.filter
+def signed_money(amount: int | None, currency: str) -> str:
+    return "—" if amount is None else money_words.signed_money_text(amount, currency)
+
+
+@register.filter
+def tone(state: str) -> str:
+    """good, info, warn, bad or neutral, as the badge of the state has it."""
+    return tone_of(state)
+
+
+@register.filter
 def quantity(value: Decimal | int | None) -> str:
     """A count or sum with thousands, and decimals only where there are any."""
     if value is None:
@@ -123,6 +134,12 @@ def metric(
     }
 
 
+@register.inclusion_tag("components/charts/spark.html")
+def spark(series: Sequence[int], summary: str) -> dict[str, Sparkline]:
+    """A small line beside a number; `summary` is what it says to those who can't see it."""
+    return {"spark": make_sparkline(series, summary)}
+
+
 @register.inclusion_tag("components/charts/chart.html")
 def chart(chart: Chart) -> dict[str, Chart]:
     """Line or bars, as the chart was made."""
@@ -135,13 +152,30 @@ def code(text: str, label: str) -> dict[str, str]:
     return {"text": text, "label": label}
 
 
+@register.inclusion_tag("components/copyable.html")
+def copyable(text: object, label: str) -> dict[str, object]:
+    """An id or another short text in a line, with a button that copies it; `label` says what is copied."""
+    return {"text": text, "label": label}
+
+
 @register.inclusion_tag("components/usage_bar.html")
-def usage_bar(name: str, used: Decimal | int, limit: Decimal | int | None, resets_at: Any = None) -> dict[str, Any]:
-    """What is used of a limit; `limit` None has none. The tone warns from 80 % and alarms from 100 %."""
+def usage_bar(
+    name: object, used: Decimal | int, limit: Decimal | int | None, resets_at: Any = None, *, url: str = ""
+) -> dict[str, Any]:
+    """What is used of a limit; `limit` None has none. The tone warns from 80 % and alarms from 100 %. The name leads to
+    `url`."""
     share = 0 if not limit else min(int(used * 100 / limit), 100)
     full = limit is not None and used >= limit
     tone = "bad" if full else "warn" if share >= 80 else "good"
-    return {"name": name, "used": used, "limit": limit, "share": share, "tone": tone, "resets_at": resets_at}
+    return {
+        "name": name,
+        "used": used,
+        "limit": limit,
+        "share": share,
+        "tone": tone,
+        "resets_at": resets_at,
+        "url": url,
+    }
 
 
 @register.inclusion_tag("components/list_form.html")
