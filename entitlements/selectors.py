@@ -1,8 +1,8 @@
 """Reading features and entitlements. Everything here runs inside the merchant's scope."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from collections.abc import Collection
+from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 

@@ -41,8 +41,11 @@ def read() -> Progress | None:
 
 def on_home(merchant: Merchant) -> HomeProgress | None:
     """What the home page of one of the demo's merchants tells until its history is there."""
-    shown = read()
-    if shown is None or shown.ready or merchant.slug not in read_notes()["merchants"]:
+    notes = read_notes()
+    if not notes.get("shown") or merchant.slug not in notes["merchants"]:
+        return None
+    shown = Progress(**notes["shown"])
+    if shown.ready:
         return None
     text = "A year of this demo’s history is being played."
     return HomeProgress(text, shown.percent, datetime.fromisoformat(shown.at))

@@ -70,9 +70,9 @@ def insights(visit: Visit) -> HttpResponseBase:
 
 @merchant_page("insights", needs=INSIGHTS_ACT, methods=("POST",))
 def dismiss(visit: Visit, insight_id: UUID) -> HttpResponseBase:
-    return _decided(
-        visit, insight_id, dismiss_insight, "Dismissed. It is under “Dismissed”, where you can take it back."
-    )
+    with visit.told("Dismissed. It is under “Dismissed”, where you can take it back."):
+        dismiss_insight(merchant=visit.merchant, insight_id=insight_id, by=visit.user)
+    return visit.redirect("insights")
 
 
 @merchant_page("insights", needs=INSIGHTS_ACT, methods=("POST",))
