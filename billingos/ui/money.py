@@ -27,6 +27,19 @@ def short_money_text(amount: int, currency: str) -> str:
     return money_text(amount, currency)
 
 
+def price_text(amount: int | None, currency: str, interval: str, interval_count: int = 1, quantity: int = 1) -> str:
+    """7900 usd a month for 3 → $79.00 / month × 3. Without an amount (tiers) it is not told."""
+    text = "by use" if amount is None else money_text(amount, currency)
+    if amount is not None and interval:
+        text += f" / {interval}" if interval_count == 1 else f" / {interval_count} {interval}s"
+    return text if quantity == 1 else f"{text} × {quantity:,}"
+
+
+def difference_text(amount: int, currency: str) -> str:
+    """With its sign, also above nought: 2000 usd → +$20.00."""
+    return ("+" if amount > 0 else "") + money_text(amount, currency)
+
+
 def short_number(value: int) -> str:
     """1234567 → 1.23M."""
     for step, letter in STEPS:
