@@ -43,8 +43,9 @@ def _set(sql: str, params: tuple[str, ...] = ()) -> None:
 def scope(merchant_id: UUID) -> Iterator[None]:
     """A short transaction that sees the rows of one merchant.
 
-    Nesting the same merchant is a savepoint; nesting another raises TenancyError. Inside another transaction the setting
-    is cleared on the way out, because a savepoint that is released would leak it; a transaction of its own forgets it.
+    Nesting the same merchant is a savepoint; nesting another raises TenancyError. Inside another transaction the
+    setting is cleared on the way out, because a savepoint that is released would leak it; a transaction of its own
+    forgets it by itself.
     """
     entered = _Scope(merchant_id)
     outer = _current.get()

@@ -27,12 +27,12 @@ def short_money_text(amount: int, currency: str) -> str:
     return money_text(amount, currency)
 
 
-def price_text(amount: int | None, currency: str, interval: str, interval_count: int = 1, quantity: int = 1) -> str:
-    """7900 usd a month for 3 → $79.00 / month × 3. Without an amount (tiers) it is not told."""
-    text = "by use" if amount is None else money_text(amount, currency)
-    if amount is not None and interval:
-        text += f" / {interval}" if interval_count == 1 else f" / {interval_count} {interval}s"
-    return text if quantity == 1 else f"{text} × {quantity:,}"
+def price_text(amount: int, currency: str, interval: str, interval_count: int = 1) -> str:
+    """7900 usd a month → $79.00 / month; every 3 months → $79.00 / 3 months; paid once → $79.00."""
+    text = money_text(amount, currency)
+    if not interval:
+        return text
+    return f"{text} / {interval}" if interval_count == 1 else f"{text} / {interval_count} {interval}s"
 
 
 def difference_text(amount: int, currency: str) -> str:
