@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from billingos.common.periods import Period
 from customers.models import Customer
@@ -62,7 +63,7 @@ def explain_features(
     statements, however many features there are."""
     used = {use.meter.id: use.value for use in uses if use.period == period}
     by_source = {source_of(item): item for item in items}
-    sources: dict[object, list[Source]] = defaultdict(list)
+    sources: dict[UUID, list[Source]] = defaultdict(list)
     for row in entitlements(customer).order_by("source"):
         sources[row.feature_id].append(_source(row, by_source))
     rows = features(customer.merchant_id)
@@ -76,7 +77,7 @@ def _source(row: Entitlement, by_source: dict[str, SubscriptionItem]) -> Source:
 
 
 def _explained(
-    feature: Feature, sources: Sequence[Source], period: Period, used: dict[object, Decimal]
+    feature: Feature, sources: Sequence[Source], period: Period, used: dict[UUID, Decimal]
 ) -> ExplainedFeature:
     given = tuple(source for source in sources if source.ended_at is None)
     lost = tuple(source for source in sources if source.ended_at is not None)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Sum, Window
@@ -90,11 +91,9 @@ def find_subscriptions(
     customer's). `status` may also be "canceling": the end is settled and has not come. `product` is an id of ours."""
     rows = subscriptions(merchant_id)
     if search:
-        names = ("name", "email", "external_id")
-        parts = [Q(**{f"customer__{name}__icontains": search}) for name in names]
         wanted = Q(stripe_id=search) | Q(customer__stripe_id=search)
-        for part in parts:
-            wanted |= part
+        for name in ("name", "email", "external_id"):
+            wanted |= Q(**{f"customer__{name}__icontains": search})
         rows = rows.filter(wanted)
     if status == "canceling":
         rows = rows.exclude(status__in=ENDED).filter(Q(cancel_at_period_end=True) | Q(cancel_at__isnull=False))
@@ -118,7 +117,7 @@ def all_invoices(
     return rows.select_related("subscription").annotate(at=Coalesce("paid_at", "finalized_at", "stripe_created_at"))
 
 
-def changes(merchant_id: UUID, subscriptions: QuerySet[Subscription] | Sequence[str]) -> QuerySet[SubscriptionChange]:
+def changes(merchant_id: UUID, subscriptions: QuerySet[Any, Any] | Sequence[str]) -> QuerySet[SubscriptionChange]:
     """The history of subscriptions, by their Stripe ids. Of each change also `mrr_before` and `status_before`: those of
     the change before it, None for the first."""
     rows = SubscriptionChange.objects.for_merchant(merchant_id).filter(subscription_stripe_id__in=subscriptions)

@@ -22,25 +22,25 @@ from subscriptions.selectors import all_invoices, changes
 
 PAGE = 25  # entries
 READ = 100  # rows of a kind for one page
-AROUND = timedelta(
-    days=3
-)  # what has caused an entry, or what it has caused, may lie on the other side of the page's end
+AROUND = timedelta(days=3)  # an entry's cause, or what it has caused, may lie on the other side of the page's end
 CREATION = 0  # the position of a subscription's first change
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One page of a timeline; what is older is reached with `older`."""
+    """One page of a timeline; what is older is reached with `older`. `invoices` are those that it was told from, newest
+    first."""
 
     months: list[tuple[str, list[Entry]]]
     older: datetime | None
+    invoices: list[Invoice]
 
 
 def story_of_customer(customer: Customer, *, before: datetime | None = None) -> Story:
     """Everything that happened to the customer, newest first. Four statements."""
     theirs = Subscription.objects.for_merchant(customer.merchant_id).filter(customer=customer)
-    rows = {
-        "changes": _read(changes(customer.merchant_id, theirs.values("stripe_id")), before, "position", "id"),
+    rows: dict[str, list[Any]] = {
+        "changes": _read(changes(customer.merchant_id, theirs.values_list("stripe_id")), before, "position", "id"),
         "bills": _read(all_invoices(customer.merchant_id, customer=customer), before),
         "access": _read_access(customer, before),
     }
@@ -83,7 +83,8 @@ def _told(
         list(chain.from_iterable(access_of(row) for row in rows.get("access", ()))),
         created_at=created_at,
     )
-    return _page(entries, before, _whole_since([rows["changes"], rows["bills"]]))
+    shown, older = _page(entries, before, _whole_since([rows["changes"], rows["bills"]]))
+    return Story(by_month(shown), older, list(rows["bills"]))
 
 
 def _whole_since(sources: Iterable[Sequence[Any]]) -> datetime | None:
@@ -91,14 +92,16 @@ def _whole_since(sources: Iterable[Sequence[Any]]) -> datetime | None:
     return max((rows[-1].at for rows in sources if len(rows) == READ), default=None)
 
 
-def _page(entries: Sequence[Entry], before: datetime | None, whole_since: datetime | None) -> Story:
+def _page(
+    entries: Sequence[Entry], before: datetime | None, whole_since: datetime | None
+) -> tuple[list[Entry], datetime | None]:
     """Whole instants only, so that the next page can begin before the last one shown."""
     left = [entry for entry in entries if before is None or entry.at < before]
     told = [entry for entry in left if whole_since is None or entry.at > whole_since] or left
     end = told[PAGE - 1].at if len(told) > PAGE else None
     shown = [entry for entry in told if end is None or entry.at >= end]
     more = len(shown) < len(left) or (whole_since is not None and bool(shown))
-    return Story(by_month(shown), shown[-1].at if shown and more else None)
+    return shown, shown[-1].at if shown and more else None
 
 
 # --- Rows to values -------------------------------------------------------------------------------------------------
@@ -156,10 +159,8 @@ def _period_end(subscription: Mapping[str, Any], items: Sequence[Mapping[str, An
     """When a subscription ends that is to end with its period, and does not say when."""
     if not subscription.get("cancel_at_period_end"):
         return None
-    ends = [
-        end for end in (subscription.get("current_period_end"), *(i.get("current_period_end") for i in items)) if end
-    ]
-    return instant(max(ends, default=None))
+    ends = [one.get("current_period_end") for one in (subscription, *items)]
+    return instant(max((end for end in ends if end), default=None))
 
 
 def _line(item: Mapping[str, Any], product_names: Mapping[str, str]) -> Line:

@@ -1,4 +1,4 @@
-"""Plans in words: what a subscription is for, what it costs, and how one plan became another. Pure."""
+"""Plans in words: what a subscription is for, what it costs, and how one plan became another. No queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from billingos.common.money import round_half_up
 from billingos.ui.money import price_text
+from subscriptions.models import Price, SubscriptionItem
 from subscriptions.mrr import PER_MONTH
 
 RHYTHMS = {("day", 1): "daily", ("week", 1): "weekly", ("month", 1): "monthly", ("year", 1): "yearly"}
@@ -29,6 +30,21 @@ class Line:
     @property
     def rhythm(self) -> str:
         return RHYTHMS.get((self.interval, self.interval_count), f"every {self.interval_count} {self.interval}s")
+
+
+def line_of(item: SubscriptionItem) -> Line:
+    """Of an item with price, version and product at hand."""
+    price = item.price
+    return Line(
+        item=item.stripe_id,
+        product=item.version.product.stripe_id,
+        name=item.version.product.name,
+        price=price.stripe_id,
+        amount=price.unit_amount,
+        interval=price.interval,
+        interval_count=price.interval_count,
+        quantity=None if price.usage_type == Price.UsageType.METERED else item.quantity,
+    )
 
 
 def names(lines: Sequence[Line]) -> str:

@@ -204,16 +204,19 @@ def _status(change: Change) -> Entry | None:
 
 def _end(change: Change, before: State) -> Entry:
     plan = names(change.after.lines or before.lines)
+    why: list[str] = []
     if change.reason == "payment_failed":
-        title, why = f"{plan} ended: the payments failed", []
+        title = f"{plan} ended: the payments failed"
     elif change.reason == "payment_disputed":
-        title, why = f"{plan} ended: a payment was disputed", []
+        title = f"{plan} ended: a payment was disputed"
     elif before.status == "trialing":
-        title, why = f"The free trial of {plan} ended without a subscription", _why(change)
+        title = f"The free trial of {plan} ended without a subscription"
+        why = _why(change)
     else:
         planned = before.cancels_at or change.after.cancels_at
         how = "As scheduled" if planned and planned <= change.at else "Canceled at once"
-        title, why = f"{plan} ended", [how, *_why(change)]
+        title = f"{plan} ended"
+        why = [how, *_why(change)]
     return Entry(change.at, "canceled", "bad", title, (*_gain(change), *why))
 
 

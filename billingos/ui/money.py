@@ -15,6 +15,13 @@ def money_text(amount: int, currency: str) -> str:
     return _signed(amount, currency, digits)
 
 
+def plain_amount(amount: int, currency: str) -> str:
+    """For files, without thousands and symbol: 123450 usd → 1234.50."""
+    places = decimals(currency)
+    whole, rest = divmod(abs(amount), 10**places)
+    return f"{'-' if amount < 0 else ''}{whole}" + (f".{rest:0{places}d}" if places else "")
+
+
 def short_money_text(amount: int, currency: str) -> str:
     """For axes and cards, rounded to three digits or so: 123450 usd → $1.23k; 7900 usd → $79."""
     unit = 10 ** decimals(currency)

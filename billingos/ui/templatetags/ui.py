@@ -32,6 +32,12 @@ def short_money(amount: int | None, currency: str) -> str:
 
 
 @register.filter
+def abs_money(amount: int, currency: str) -> str:
+    """Without its sign, where words say which way it goes."""
+    return money_words.money_text(abs(amount), currency) if currency else f"{abs(amount):,}"
+
+
+@register.filter
 def quantity(value: Decimal | int | None) -> str:
     """A count or sum with thousands, and decimals only where there are any."""
     if value is None:
@@ -133,6 +139,12 @@ def chart(chart: Chart) -> dict[str, Chart]:
 def code(text: str, label: str) -> dict[str, str]:
     """A block of code that can be copied."""
     return {"text": text, "label": label}
+
+
+@register.inclusion_tag("components/copyable.html")
+def copyable(text: object, label: str) -> dict[str, str]:
+    """An id or the like in a line, that can be copied; `label` says what it is."""
+    return {"text": str(text), "label": label}
 
 
 @register.inclusion_tag("components/usage_bar.html")
