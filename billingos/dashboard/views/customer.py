@@ -117,7 +117,7 @@ def moment_in(visit: Visit, name: str) -> datetime | None:
         found = parse_datetime(visit.request.GET.get(name, ""))
     except ValueError:
         return None
-    return found if found and found.tzinfo else None
+    return found if found and found.tzinfo and 1970 <= found.year < 9000 else None
 
 
 def _customer(visit: Visit, customer_id: UUID) -> Customer:

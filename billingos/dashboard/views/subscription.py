@@ -121,11 +121,11 @@ def _record(visit: Visit, before: Subscription, after: Subscription, when: str) 
 
 
 def _done(plan: Plan, canceled: Subscription) -> str:
+    who = plan.subscription.customer
     if canceled.has_ended:
-        return f"{plan.name} has ended for {canceled.customer}."
+        return f"{plan.name} has ended for {who}."
     ends = canceled.cancel_at or canceled.current_period_end
-    until = f" on {day_text(ends)}" if ends else " with its period"
-    return f"{plan.name} is going to end for {canceled.customer}{until}."
+    return f"{plan.name} is going to end for {who}{f' on {day_text(ends)}' if ends else ' with its period'}."
 
 
 def _subscription(visit: Visit, subscription_id: UUID) -> Subscription:
