@@ -5,15 +5,15 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-$(firstword $(shell cksum requirements.lock | tr -d ' '))
-# mypy's Django plugin reads the settings, which ask for these; nothing connects anywhere.
-LINT_SETTINGS := SECRET_KEY=lint STRIPE_SECRET_KEY=sk_test_lint DATABASE_URL=postgresql://lint@127.0.0.1/lint \
+# For what reads the settings, which ask for these, and connects nowhere.
+IDLE_SETTINGS := SECRET_KEY=lint STRIPE_SECRET_KEY=sk_test_lint DATABASE_URL=postgresql://lint@127.0.0.1/lint \
 	REDIS_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run reset test test-long lint bench
+.PHONY: help setup run reset test test-long screenshots lint bench
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Make .venv and install the locked packages
 
@@ -29,10 +29,13 @@ test: $(STAMP) ## Run the tests
 test-long: $(STAMP) ## Run storms and properties at full size
 	$(BIN)/python -m pytest -m long $(ARGS) || test $$? -eq 5
 
+screenshots: $(STAMP) ## Take a picture of every page into .billingos/screenshots; ARGS="customers" for some
+	$(IDLE_SETTINGS) $(BIN)/python -m tests.e2e.screenshots $(ARGS)
+
 lint: $(STAMP) ## Check style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(LINT_SETTINGS) $(BIN)/mypy
+	$(IDLE_SETTINGS) $(BIN)/mypy
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## Run the benchmarks

@@ -24,8 +24,11 @@ app.conf.beat_schedule = {
         "task": "billingos.api.tasks.prune_idempotency_records",
         "schedule": 3600.0,
     },
+    "prune-portal-sessions": {"task": "customers.tasks.prune_portal_sessions", "schedule": 3600.0},
     "make-usage-partitions": {"task": "usage.tasks.make_partitions", "schedule": 24 * 3600.0},
 }
+if settings.DEMO_MODE:
+    app.conf.beat_schedule["follow-the-wall"] = {"task": "billingos.demo.tasks.follow_the_wall", "schedule": 300.0}
 # A sweep that nobody took before the next one is of no use: a dead worker must not come back to a heap of them.
 for entry in app.conf.beat_schedule.values():
     entry["options"] = {"expires": entry["schedule"]}

@@ -13,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from billingos.common.redaction import redact_log
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 STATE_DIR = Path(env.str("BILLINGOS_STATE_DIR", default=str(BASE_DIR / ".billingos")))
@@ -23,6 +25,8 @@ for _env_file in (BASE_DIR / ".env", STATE_DIR / "env"):
 # --- Mode -----------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_MODE = env.bool("BILLINGOS_DEMO", default=False)
+DEMO_MONTHS = env.int("BILLINGOS_DEMO_MONTHS", default=12)
+DEMO_CUSTOMERS = env.int("BILLINGOS_DEMO_CUSTOMERS", default=0)
 # A tenant query outside a scope yields nothing. Tests and development raise; production logs and carries on.
 UNSCOPED_QUERIES_RAISE = env.bool("UNSCOPED_QUERIES_RAISE", default=DEBUG)
 BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
@@ -74,6 +78,7 @@ INSTALLED_APPS = [
     "entitlements",
     "insights",
     "billingos.dashboard",
+    "billingos.portal",
     "billingos.demo",
 ]
 MIDDLEWARE = [
@@ -182,6 +187,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "ENUM_NAME_OVERRIDES": {
+        "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
+        "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
+        "UsageTypeEnum": "subscriptions.models.Price.UsageType",
+    },
 }
 
 # --- People ---------------------------------------------------------------------------------------------------------
@@ -298,6 +308,7 @@ _processors: list[structlog.typing.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    redact_log,
 ]
 LOGGING = {
     "version": 1,

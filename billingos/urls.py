@@ -13,6 +13,12 @@ from billingos.api.errors import json_error
 from billingos.common.errors import BillingError, Forbidden, NotFound
 from billingos.dashboard.views.entrance import start
 from billingos.health import healthz, readyz
+from billingos.portal.api import (
+    PortalInvoicesView,
+    PortalPaymentMethodView,
+    PortalSessionsView,
+    PortalSubscriptionView,
+)
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
@@ -25,7 +31,7 @@ from subscriptions.api import (
     SubscriptionsView,
     SubscriptionView,
 )
-from usage.api import MetersView, TrackUsageView
+from usage.api import MetersView, TrackUsageView, UsageEventsView
 
 api = [
     path("customers", CustomersView.as_view()),
@@ -42,8 +48,13 @@ api = [
     path("entitlements/check", CheckView.as_view()),
     path("meters", MetersView.as_view()),
     path("usage/track", TrackUsageView.as_view()),
+    path("usage/events", UsageEventsView.as_view()),
     path("analytics/mrr", MrrView.as_view()),
     path("insights", InsightsView.as_view()),
+    path("portal/sessions", PortalSessionsView.as_view()),
+    path("portal/subscription", PortalSubscriptionView.as_view()),
+    path("portal/invoices", PortalInvoicesView.as_view()),
+    path("portal/payment-method", PortalPaymentMethodView.as_view()),
     path("webhooks/events", WebhookEventsView.as_view()),
     path("webhooks/stripe", stripe_webhook),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
@@ -58,6 +69,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("ops/", admin.site.urls),
     path("app/", include("billingos.dashboard.urls")),
+    path("portal/", include("billingos.portal.urls")),
     path("favicon.ico", RedirectView.as_view(url=static("billingos/favicon.svg"))),
     path("", start, name="home"),
 ]
@@ -66,7 +78,9 @@ urlpatterns = [
 def _page(request: HttpRequest, status: int, **context: str) -> HttpResponse:
     """An error page. Rendered without the request, so that no context processor runs, which might ask the database."""
     context["request_id"] = getattr(request, "request_id", "")
-    return HttpResponse(render_to_string(f"errors/{status}.html", context), status=status)
+    # Customers of merchants know nothing of BillingOS: their error pages lead nowhere into it.
+    template = f"portal/error_{status}.html" if request.path.startswith("/portal/") else f"errors/{status}.html"
+    return HttpResponse(render_to_string(template, context), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from billingos.common.models import StripeMirrored
+from billingos.common.models import MerchantOwned, StripeMirrored
 
 
 class TestClock(StripeMirrored):
@@ -59,3 +59,36 @@ class Customer(StripeMirrored):
     def now(self) -> datetime:
         """The instant that calculations about this customer take as the present."""
         return self.test_clock.frozen_at if self.test_clock else timezone.now()
+
+
+class PortalSession(MerchantOwned):
+    """One customer let into the portal, in three ways that each have a secret of 256 random bits: the link, good for
+    one exchange; the cookie of the browser that exchanged it; the customer token, for the API. Only their SHA-256 is
+    kept.
+
+    The link and the token end at `expires_at`, the browser's stay at `browser_expires_at`, everything at `revoked_at`.
+    """
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="portal_sessions")
+    link_digest = models.CharField(max_length=64, unique=True, editable=False)
+    token_digest = models.CharField(max_length=64, unique=True, editable=False)
+    cookie_digest = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    expires_at = models.DateTimeField()
+    exchanged_at = models.DateTimeField(null=True)
+    browser_expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    return_url = models.TextField(blank=True, help_text="Where the portal's link back leads; empty: no link.")
+
+    class Meta:
+        db_table = "portal_sessions"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(exchanged_at=None, cookie_digest=None, browser_expires_at=None)
+                | Q(exchanged_at__isnull=False, cookie_digest__isnull=False, browser_expires_at__isnull=False),
+                name="portal_sessions_exchange",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["merchant", "customer", "-id"], name="portal_sessions_customer"),
+            models.Index(fields=["expires_at"], name="portal_sessions_age"),
+        )

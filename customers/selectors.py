@@ -1,5 +1,6 @@
 """Reading customers. Everything here runs inside the merchant's scope."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -34,6 +35,23 @@ def get_customer(merchant_id: UUID, customer_id: str, *, param: str = "customer_
     if found is None:
         raise NotFound("No such customer.", param=param)
     return found
+
+
+def get_customers(merchant_id: UUID, customer_ids: Collection[str]) -> dict[str, Customer]:
+    """What `get_customer` finds for each of the ids, in one statement; ids that name nobody are left out."""
+    keys = {text: key for text in customer_ids if (key := parse_uuid(text))}
+    wanted = Q(id__in=keys.values()) | Q(external_id__in=customer_ids) | Q(stripe_id__in=customer_ids)
+    found = list(customers(merchant_id).filter(wanted))
+    by_id = {customer.id: customer for customer in found}
+    by_stripe_id = {customer.stripe_id: customer for customer in found}
+    by_external_id = {customer.external_id: customer for customer in found}
+    resolved = {
+        text: by_stripe_id.get(text)
+        if text.startswith("cus_")
+        else (text in keys and by_id.get(keys[text])) or by_external_id.get(text)
+        for text in customer_ids
+    }
+    return {text: customer for text, customer in resolved.items() if customer}
 
 
 def external_id_taken(merchant_id: UUID, external_id: str) -> bool:

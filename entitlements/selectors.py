@@ -1,5 +1,7 @@
 """Reading features and entitlements. Everything here runs inside the merchant's scope."""
 
+from collections import defaultdict
+from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from entitlements.models import Entitlement, Feature, ProductFeature
 from subscriptions.models import Product, ProductVersion
 from subscriptions.selectors import billing_period
 from subscriptions.selectors import products as plain_products
-from usage.selectors import used
+from usage.selectors import used, used_by_meter
 
 
 def features(merchant_id: UUID) -> QuerySet[Feature]:
@@ -41,6 +43,34 @@ def products(merchant_id: UUID, *, active: bool | None = None) -> QuerySet[Produ
 def entitlements(customer: Customer) -> QuerySet[Entitlement]:
     """All rows of a customer, ended ones too."""
     return Entitlement.objects.for_merchant(customer.merchant_id).filter(customer=customer).select_related("feature")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFeature:
+    """A feature that a customer has, and how much of it remains."""
+
+    feature: Feature
+    balance: Balance
+
+
+def balances(customer: Customer) -> list[HeldFeature]:
+    """Every feature that the customer has now, by name, with how much of it remains; as `check` would answer for each,
+    in four statements."""
+    rows = entitlements(customer).filter(active=True).select_related("feature__meter")
+    grants: dict[Feature, list[Grant]] = defaultdict(list)
+    for row in rows.order_by("feature__name", "feature_id", "source"):
+        grants[row.feature].append(Grant(row.source, row.limit))
+    period = billing_period(customer, customer.now()) if any(feature.meter_id for feature in grants) else None
+    counted = used_by_meter(customer, period) if period else {}
+    found = []
+    for feature, given in grants.items():
+        if feature.type == Feature.Type.BOOLEAN:
+            found.append(HeldFeature(feature, boolean_balance(feature.lookup_key, given)))
+        else:
+            resets_at = period.end if period and feature.meter_id else None
+            value = counted.get(feature.meter_id, Decimal(0)) if feature.meter_id else Decimal(0)
+            found.append(HeldFeature(feature, limit_balance(feature.lookup_key, given, value, resets_at)))
+    return found
 
 
 def check(customer: Customer, feature: Feature) -> Balance:

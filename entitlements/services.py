@@ -128,6 +128,16 @@ def refresh_entitlements(*, merchant_id: UUID, subscription_id: UUID) -> None:
             _grant(subscription, source, feature_id, limit)
 
 
+def refresh_past_due(*, merchant_id: UUID) -> int:
+    """Entitlements of all who are past due, after the merchant has changed what they keep; returns how many
+    subscriptions there were."""
+    rows = Subscription.objects.for_merchant(merchant_id).filter(status=Subscription.Status.PAST_DUE)
+    found = list(rows.values_list("id", flat=True))
+    for subscription_id in found:
+        refresh_entitlements(merchant_id=merchant_id, subscription_id=subscription_id)
+    return len(found)
+
+
 def _grant(subscription: Subscription, source: str, feature_id: UUID, limit: int | None) -> None:
     rows = Entitlement.objects.for_merchant(subscription.merchant_id)
     row, _ = rows.get_or_create(

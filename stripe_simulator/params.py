@@ -45,17 +45,18 @@ def _name(prefix: str, name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Param):
-    """A string. An empty one unsets (None), unless it is required."""
+    """A string. An empty one unsets (None), unless it is required, or one of ``choices`` and not ``clearable``."""
 
     choices: Sequence[str] = ()
     longest: int = 5000
+    clearable: bool = False
 
     def read(self, raw: Any, name: str) -> str | None:
         """The string, or None for an empty one."""
         if not isinstance(raw, str):
             raise invalid(f"Invalid string: {raw}", name)
         if not raw:
-            if self.required or self.choices:
+            if self.required or (self.choices and not self.clearable):
                 raise invalid(
                     f"You passed an empty string for '{name}'. We assume empty values are an attempt to "
                     f"unset a parameter; however '{name}' cannot be unset. You should remove '{name}' from "

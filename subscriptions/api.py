@@ -113,8 +113,8 @@ class CancelSubscriptionView(MerchantView):
         canceled = services.cancel_subscription(
             merchant=merchant,
             subscription=row,
-            at_period_end=fields["at_period_end"],
             key=idempotency_key(request),
+            **fields,
         )
         return Response(_serialised(merchant, canceled))
 

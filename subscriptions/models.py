@@ -143,6 +143,19 @@ class Subscription(StripeMirrored):
         return self.status in {self.Status.CANCELED, self.Status.INCOMPLETE_EXPIRED}
 
 
+class CancellationFeedback(models.TextChoices):
+    """Why a customer cancels: Stripe's list, in the customer's words."""
+
+    TOO_EXPENSIVE = "too_expensive", "It’s too expensive"
+    UNUSED = "unused", "I don’t use it enough"
+    MISSING_FEATURES = "missing_features", "Some features are missing"
+    SWITCHED_SERVICE = "switched_service", "I’m switching to another service"
+    LOW_QUALITY = "low_quality", "The quality is less than I expected"
+    TOO_COMPLEX = "too_complex", "It’s too complicated"
+    CUSTOMER_SERVICE = "customer_service", "Customer service was not good enough"
+    OTHER = "other", "Another reason"
+
+
 class SubscriptionItem(MerchantOwned):
     stripe_id = models.TextField()
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="items")

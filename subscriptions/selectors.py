@@ -1,7 +1,8 @@
 """Reading the catalog, subscriptions and invoices. Everything here runs inside the merchant's scope."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -49,6 +50,26 @@ def subscriptions(
     if customer:
         rows = rows.filter(customer=customer)
     return rows.filter(status=status) if status else rows
+
+
+def main_subscription(customer: Customer) -> Subscription | None:
+    """The customer's subscription to look at first: the most urgent of those that have not ended, of these the newest;
+    else the one that ended last."""
+    rows = list(subscriptions(customer.merchant_id, customer=customer).order_by("-id"))
+    return min(rows, key=lambda row: BY_URGENCY.index(Subscription.Status(row.status)), default=None)
+
+
+def invoices(customer: Customer) -> QuerySet[Invoice]:
+    """What the customer may see: no drafts, which may yet change."""
+    rows = Invoice.objects.for_merchant(customer.merchant_id).filter(customer=customer, deleted_at=None)
+    return rows.exclude(status=Invoice.Status.DRAFT)
+
+
+def owed_invoices(customer: Customer) -> QuerySet[Invoice]:
+    """What a card was charged for and did not pay, oldest first. An invoice that waits for a bank transfer is not owed
+    in this sense: nothing was tried."""
+    rows = invoices(customer).filter(status=Invoice.Status.OPEN, attempt_count__gt=0, amount_remaining__gt=0)
+    return rows.select_related("subscription").order_by("id")
 
 
 def statuses_of_customers(merchant_id: UUID, customers: Collection[Customer]) -> dict[UUID, list[Subscription.Status]]:
@@ -129,40 +150,54 @@ def changes(merchant_id: UUID, subscriptions: QuerySet[Any, Any] | Sequence[str]
     return rows.annotate(**before)
 
 
-def billing_period(customer: Customer, at: datetime) -> Period:
-    """The period in which the customer's usage at `at` counts: its subscription's, else the UTC month.
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How the periods follow each other in which a customer's usage counts; without `anchor` they are UTC months.
+    `current` is the period that Stripe has told of, which a change of the anchor may have made shorter or longer."""
+
+    anchor: datetime | None = None
+    interval: str = ""
+    interval_count: int = 1
+    current: Period | None = None
+
+    def period(self, at: datetime) -> Period:
+        """The period that an instant lies in."""
+        if self.anchor is None:
+            return calendar_month(at)
+        if self.current and self.current.start <= at < self.current.end:
+            return self.current
+        return period_containing(self.anchor, self.interval, self.interval_count, at)
+
+
+def billing_rhythms(merchant_id: UUID, customers: Iterable[Customer]) -> dict[UUID, Rhythm]:
+    """The rhythm of each customer's usage: its subscription's, else months. Three statements.
 
     With several subscriptions the one that was begun first, of those that have not ended, sets the rhythm.
     """
-    row = (
-        Subscription.objects.for_merchant(customer.merchant_id)
-        .filter(customer=customer)
+    keys = [customer.id for customer in customers]
+    rows = (
+        Subscription.objects.for_merchant(merchant_id)
+        .filter(customer__in=keys)
         .order_by("ended_at", "started_at", "id")  # NULL (not ended) sorts last in ascending order
+        .prefetch_related(Prefetch("items", SubscriptionItem.objects.select_related("price").order_by("id")))
     )
-    living = row.filter(status__in=LIVING).first() or row.last()
-    item = living.items.select_related("price").order_by("id").first() if living else None
+    of_customer: dict[UUID, list[Subscription]] = defaultdict(list)
+    for row in rows:
+        of_customer[row.customer_id].append(row)
+    return {key: rhythm_of(of_customer[key]) for key in keys}
+
+
+def rhythm_of(rows: Sequence[Subscription]) -> Rhythm:
+    """Of one customer's subscriptions, in the order in which they ended and, of those that have not, began; with their
+    items and prices at hand."""
+    living = next((row for row in rows if row.status in LIVING), rows[-1] if rows else None)
+    item = next(iter(living.items.all()), None) if living else None
     if living is None or item is None or not item.price.interval:
-        return calendar_month(at)
-    if item.current_period_start <= at < item.current_period_end:
-        return Period(item.current_period_start, item.current_period_end)
-    price = item.price
-    return period_containing(living.billing_cycle_anchor, price.interval, price.interval_count, at)
+        return Rhythm()
+    current = Period(item.current_period_start, item.current_period_end)
+    return Rhythm(living.billing_cycle_anchor, item.price.interval, item.price.interval_count, current)
 
 
-def items_of_customer(customer: Customer) -> list[SubscriptionItem]:
-    """All items of all subscriptions, ended ones too, with what they stand for. One statement."""
-    rows = SubscriptionItem.objects.for_merchant(customer.merchant_id).filter(subscription__customer=customer)
-    return list(rows.select_related("subscription", "price", "version__product").order_by("id"))
-
-
-def billing_period_of(items: Sequence[SubscriptionItem], at: datetime) -> Period:
-    """What `billing_period` says, of `items_of_customer` already read. No statement."""
-    rows = {item.subscription_id: item.subscription for item in items}.values()
-    in_order = sorted(rows, key=lambda row: (row.ended_at is None, row.ended_at or at, row.started_at, row.id))
-    setting = next((row for row in in_order if row.status in LIVING), in_order[-1] if in_order else None)
-    item = next((item for item in items if setting and item.subscription_id == setting.id), None)
-    if setting is None or item is None or not item.price.interval:
-        return calendar_month(at)
-    if item.current_period_start <= at < item.current_period_end:
-        return Period(item.current_period_start, item.current_period_end)
-    return period_containing(setting.billing_cycle_anchor, item.price.interval, item.price.interval_count, at)
+def billing_period(customer: Customer, at: datetime) -> Period:
+    """The period in which the customer's usage at `at` counts."""
+    return billing_rhythms(customer.merchant_id, [customer])[customer.id].period(at)

@@ -12,7 +12,9 @@ from billingos.api.serializers import (
     StrictSerializer,
     TextField,
 )
-from subscriptions.models import Price, Subscription, SubscriptionItem
+from subscriptions.models import CancellationFeedback, Price, Subscription, SubscriptionItem
+
+MAX_COMMENT = 1000
 
 
 class PriceSerializer(serializers.ModelSerializer[Price]):
@@ -139,6 +141,10 @@ class CancelSubscription(StrictSerializer):
     at_period_end = serializers.BooleanField(
         default=True, help_text="true: access lasts as long as was paid; false: ends now, without a refund."
     )
+    feedback = serializers.ChoiceField(
+        CancellationFeedback.choices, required=False, help_text="Why; Stripe's `cancellation_details`."
+    )
+    comment = TextField(required=False, max_length=MAX_COMMENT, help_text="Why, in the customer's own words.")
 
 
 class SubscriptionListQuery(ListQuery):

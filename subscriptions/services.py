@@ -97,18 +97,46 @@ def create_subscription(
 
 
 def cancel_subscription(
-    *, merchant: Merchant, subscription: Subscription, at_period_end: bool, key: str | None = None
+    *,
+    merchant: Merchant,
+    subscription: Subscription,
+    at_period_end: bool,
+    feedback: str | None = None,
+    comment: str | None = None,
+    key: str | None = None,
 ) -> Subscription:
-    """Ends the subscription when the paid period ends, or at once without a refund. Raises Conflict if it has ended."""
+    """Ends the subscription when the paid period ends, or at once without a refund.
+
+    `feedback` is one of `CancellationFeedback`, `comment` the customer's own words; both are kept in Stripe. Raises
+    Conflict if it has ended.
+    """
 
     def check() -> None:
         if subscription.has_ended:
             raise Conflict("This subscription has ended already.", code="subscription_ended")
 
+    said = {name: value for name, value in (("feedback", feedback), ("comment", comment)) if value}
+    params: dict[str, Any] = {"cancellation_details": said} if said else {}
     call = (
-        Call("subscriptions.update", {"cancel_at_period_end": True}, target=subscription.stripe_id)
+        Call("subscriptions.update", {"cancel_at_period_end": True, **params}, target=subscription.stripe_id)
         if at_period_end
-        else Call("subscriptions.cancel", target=subscription.stripe_id)
+        else Call("subscriptions.cancel", params, target=subscription.stripe_id)
     )
     canceled: Subscription = execute(merchant=merchant, calls=[call], key=key, check=check)[0]
     return canceled
+
+
+def keep_subscription(*, merchant: Merchant, subscription: Subscription, key: str | None = None) -> Subscription:
+    """Takes back a cancellation at the period's end that has not come yet; why it was asked for is forgotten. Raises
+    Conflict if there is none, or if it is too late."""
+
+    def check() -> None:
+        if subscription.has_ended:
+            raise Conflict("This subscription has ended already.", code="subscription_ended")
+        if not subscription.cancel_at_period_end:
+            raise Conflict("This subscription is not about to end.", code="not_canceling")
+
+    params = {"cancel_at_period_end": False, "cancellation_details": {"feedback": "", "comment": ""}}
+    call = Call("subscriptions.update", params, target=subscription.stripe_id)
+    kept: Subscription = execute(merchant=merchant, calls=[call], key=key, check=check)[0]
+    return kept

@@ -7,6 +7,7 @@ drainer found to be news.
 from uuid import UUID
 
 from billingos.common.registries import StripeEvent, handles, project, witnesses
+from subscriptions.cards import leave_new_card_to_sweep
 from subscriptions.history import record_change
 
 SUBSCRIPTION_EVENTS = (
@@ -48,3 +49,9 @@ def apply_object(merchant_id: UUID, event: StripeEvent) -> None:
 @handles("product.deleted", "price.deleted", "invoice.deleted")
 def apply_deletion(merchant_id: UUID, event: StripeEvent) -> None:
     project(merchant_id, {**event.object, "deleted": True}, event_at=event.created)
+
+
+@handles("setup_intent.succeeded")
+def use_new_card(merchant_id: UUID, event: StripeEvent) -> None:
+    """A card that a customer has entered on Stripe's page, for us."""
+    leave_new_card_to_sweep(merchant_id=merchant_id, setup_intent=event.object)

@@ -23,7 +23,9 @@ import usage.selectors
 from billingos.common.errors import NotFound, TenancyError
 from billingos.common.models import MerchantOwned
 from billingos.common.tenancy import platform_scope, scope
-from billingos.merchants.models import AuditEntry, BillingSettings, Merchant
+from billingos.merchants.models import AuditEntry, BillingSettings, Membership, Merchant
+from billingos.merchants.services.connect import refresh_account
+from billingos.merchants.services.team import invite_member
 from customers.models import Customer
 from tests.factories import unique
 from tests.fixtures import Api
@@ -100,7 +102,15 @@ def fill_what_the_path_leaves_empty(scene: Scene) -> None:
     usage = {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": unique("e"), "value": 1}
     scene.api.made("/usage/track", usage)
     scene.api.made("/customers", {"name": "Kept answer"}, key=unique("key-"))
+    scene.api.made("/portal/sessions", {"customer_id": scene.customer["id"]})
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+    merchant = scene.api.merchant
+    refresh_account(merchant=merchant)
+    with scope(merchant.id):
+        owner = billingos.merchants.selectors.members(merchant.id)[0].user
+        invited = billingos.merchants.selectors.open_invitations(merchant.id).exists()
+    if not invited:
+        invite_member(merchant=merchant, email="new@example.com", role=Membership.Role.VIEWER, by=owner)
 
 
 def test_a_row_of_another_merchant_cannot_be_written(merchant: Merchant, other_merchant: Merchant) -> None:
@@ -112,7 +122,7 @@ def test_a_row_of_another_merchant_cannot_be_written(merchant: Merchant, other_m
         assert BillingSettings.objects.filter(id=theirs.id).update(paused_counts=True) == 0
         assert BillingSettings.objects.filter(id=theirs.id).delete()[0] == 0
         mine = BillingSettings.objects.for_merchant(merchant.id)
-    for table in ("api_keys", "billing_settings", "webhook_events", "audit_entries", "merchants"):
+    for table in ("api_keys", "billing_settings", "invitations", "webhook_events", "audit_entries", "merchants"):
         checks = owner_rows(f"SELECT with_check FROM pg_policies WHERE tablename = '{table}' AND policyname = 'tenant'")  # noqa: S608  (names of ours)
         assert "billingos.merchant" in checks[0][0], table
     with pytest.raises(ProgrammingError, match="row-level security"), scope(merchant.id):
@@ -186,12 +196,16 @@ def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: 
         insights.selectors.insights,
         billingos.webhooks.selectors.events,
         billingos.merchants.selectors.api_keys,
+        billingos.merchants.selectors.open_invitations,
     ]
     with platform_scope():
         for rows in lists:
             assert rows(scene.api.merchant.id).exists(), rows
             assert {row.merchant_id for row in rows(scene.api.merchant.id)} == {scene.api.merchant.id}, rows
             assert not rows(other_merchant.id).exists(), rows
+        for rows in (billingos.merchants.selectors.members, billingos.merchants.selectors.audit_entries):
+            for merchant in (scene.api.merchant, other_merchant):  # both have an owner, and were created
+                assert {row.merchant_id for row in rows(merchant.id)} == {merchant.id}, rows
         for reference in (scene.customer["id"], scene.customer["stripe_id"], scene.customer["external_id"]):
             with pytest.raises(NotFound):
                 customers.selectors.get_customer(other_merchant.id, reference)
@@ -275,6 +289,7 @@ def test_references_to_another_merchants_objects_are_not_found(scene: Scene, oth
         ("/products", {"name": "P", "features": [{"feature": "sso"}]}, "features[0][feature]"),
         ("/features", {"lookup_key": "f", "name": "F", "type": "limit", "meter": "api_calls"}, "meter"),
         ("/usage/track", {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": "e"}, "customer_id"),
+        ("/portal/sessions", {"customer_id": scene.customer["id"]}, "customer_id"),
     ]
     for path, body, param in attempts:
         answer = stranger.post(path, body)

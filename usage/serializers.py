@@ -3,12 +3,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billingos.api.serializers import StrictSerializer, TextField
 from usage.models import Meter
 
 MAX_TEXT = 500
+MAX_EVENTS = 10_000  # of one batch
 KEY = r"^[a-z][a-z0-9_.]{0,62}$"
 
 
@@ -73,3 +75,38 @@ class TrackedSerializer(serializers.Serializer[Any]):
     object = serializers.CharField(default="usage_event")
     event_id = serializers.CharField()
     status = serializers.ChoiceField(["accepted", "duplicate"])
+
+
+@extend_schema_field(TrackUsage(many=True))
+class EventsField(serializers.ListField):
+    """Events that are looked at one by one: whatever one of them is, it spoils no other."""
+
+    child = serializers.JSONField(allow_null=True)
+
+
+class TrackEvents(StrictSerializer):
+    events = EventsField(min_length=1, max_length=MAX_EVENTS)
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    param = serializers.CharField(allow_null=True)
+
+
+class EventResultSerializer(serializers.Serializer[Any]):
+    """`event_id` is null where none was sent that could be read; `error` is null unless rejected."""
+
+    event_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(["accepted", "duplicate", "rejected"])
+    error = RefusalSerializer(allow_null=True)
+
+
+class TrackedEventsSerializer(serializers.Serializer[Any]):
+    """`results` has one entry for each event, in the order in which they were sent."""
+
+    object = serializers.CharField(default="usage_batch")
+    accepted = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    results = EventResultSerializer(many=True)

@@ -32,6 +32,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _, plain = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             raise Unauthenticated(f"No API key was sent. {HELP}")
+        if plain.startswith("bos_ct_"):
+            raise Unauthenticated(
+                f"That is a customer token, which is for the customer's own /api/portal/… only. {HELP}",
+                code="invalid_api_key",
+            )
         if scheme.lower() != "bearer" or not plain.startswith("bos_") or len(plain) > MAX_KEY_LENGTH:
             raise Unauthenticated(f"That is not an API key. {HELP}", code="invalid_api_key")
         key = authenticate_key(plain.strip())

@@ -31,7 +31,8 @@ def rendered(name: str) -> tuple[str, SafeString]:
     tokens = markdown.parse(path.read_text(encoding="utf-8"))
     title = _prepare(tokens, name) or name
     rendered_page = markdown.renderer.render(tokens, markdown.options, {})
-    html = mark_safe(rendered_page)  # noqa: S308  (the pages are ours, and raw HTML in them is off)
+    reachable = rendered_page.replace("<pre>", '<pre tabindex="0">')  # long lines scroll with the keyboard too
+    html = mark_safe(reachable)  # noqa: S308  (the pages are ours, and raw HTML in them is off)
     return title, html
 
 

@@ -76,7 +76,7 @@ class OpsModelAdmin(_ModelAdmin[M]):
 
 def pretty(value: Any) -> str:
     """JSON for people to read, its secrets masked."""
-    return format_html('<pre class="ops-json">{}</pre>', readable_json(value))
+    return format_html('<pre class="ops-json" tabindex="0">{}</pre>', readable_json(value))
 
 
 def mode_of(livemode: bool | None) -> str:

@@ -1,11 +1,13 @@
 """What every page of a merchant shares: who visits, what they may, and the frame around the content."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, cast
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import (
@@ -20,7 +22,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRefresh
 
-from billingos.common.errors import NotFound
+from billingos.common.errors import BillingError, Forbidden, NotFound
 from billingos.dashboard.navigation import sections_for
 from billingos.merchants.models import Membership, Merchant, User
 from billingos.merchants.roles import role_allows
@@ -70,6 +72,26 @@ class Visit:
 
     def url(self, name: str, **named: Any) -> str:
         return reverse(f"dashboard:{name}", kwargs={"slug": self.merchant.slug, **named})
+
+    def say(self, text: str) -> None:
+        """On the next page that is shown."""
+        messages.success(self.request, text)
+
+    @contextmanager
+    def told(self, done: str = "") -> Iterator[None]:
+        """Around a service: what it refuses is told on the next page, else `done` is. Forbidden becomes the 403 page,
+        and what is not there the 404 page."""
+        try:
+            yield
+        except Forbidden as error:
+            raise PermissionDenied from error
+        except NotFound as error:
+            raise Http404 from error
+        except BillingError as error:
+            messages.error(self.request, error.message)
+        else:
+            if done:
+                self.say(done)
 
 
 PageView = Callable[Concatenate[Visit, ...], HttpResponseBase]

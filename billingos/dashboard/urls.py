@@ -1,11 +1,28 @@
 from django.urls import path
 
-from billingos.dashboard.views import customer, customers, entrance, styleguide, subscription, subscriptions
+from billingos.dashboard.views import (
+    api_keys,
+    audit,
+    businesses,
+    customer,
+    customers,
+    entrance,
+    inbox,
+    invitations,
+    onboarding,
+    settings,
+    styleguide,
+    subscription,
+    subscriptions,
+    team,
+)
 
 app_name = "dashboard"
 urlpatterns = [
     path("", entrance.choose_merchant, name="choose"),
     path("styleguide", styleguide.styleguide, name="styleguide"),
+    path("new", businesses.new_business, name="new_business"),
+    path("invitations/<str:token>", invitations.invitation, name="invitation"),
     path("<slug:slug>/customers", customers.customers, name="customers"),
     path("<slug:slug>/customers/<uuid:customer_id>", customer.customer, name="customer"),
     path("<slug:slug>/customers/<uuid:customer_id>/access", customer.access, name="customer_access"),
@@ -13,4 +30,27 @@ urlpatterns = [
     path("<slug:slug>/subscriptions", subscriptions.subscriptions, name="subscriptions"),
     path("<slug:slug>/subscriptions/<uuid:subscription_id>", subscription.subscription, name="subscription"),
     path("<slug:slug>/subscriptions/<uuid:subscription_id>/cancel", subscription.cancel, name="cancel_subscription"),
+    path("<slug:slug>/start", onboarding.getting_started, name="onboarding"),
+    path("<slug:slug>/api-keys", api_keys.api_keys, name="api_keys"),
+    path("<slug:slug>/api-keys/new", api_keys.new_api_key, name="new_api_key"),
+    path("<slug:slug>/api-keys/<uuid:key_id>/revoke", api_keys.revoke_key, name="revoke_api_key"),
+    path("<slug:slug>/inbox", inbox.inbox, name="inbox"),
+    path("<slug:slug>/inbox/replay", inbox.replay_chosen, name="replay_events"),
+    path("<slug:slug>/inbox/replay-failed", inbox.replay_all_failed, name="replay_failed"),
+    path("<slug:slug>/inbox/<uuid:event_id>", inbox.event, name="event"),
+    path("<slug:slug>/inbox/<uuid:event_id>/replay", inbox.replay_one, name="replay_event"),
+    path("<slug:slug>/team", team.team, name="team"),
+    path("<slug:slug>/team/invite", team.invite, name="invite"),
+    path("<slug:slug>/team/<uuid:membership_id>/role", team.role, name="member_role"),
+    path("<slug:slug>/team/<uuid:membership_id>/remove", team.remove, name="remove_member"),
+    path("<slug:slug>/invitations/<uuid:invitation_id>/resend", team.resend, name="resend_invitation"),
+    path("<slug:slug>/invitations/<uuid:invitation_id>/withdraw", team.withdraw, name="withdraw_invitation"),
+    path("<slug:slug>/settings", settings.settings, name="settings"),
+    path("<slug:slug>/settings/billing", settings.billing_rules, name="billing_rules"),
+    path("<slug:slug>/settings/stripe", settings.stripe_connection, name="stripe_connection"),
+    path("<slug:slug>/settings/stripe/connect", onboarding.connect, name="connect"),
+    path("<slug:slug>/settings/stripe/refresh", onboarding.connect_refresh, name="connect_refresh"),
+    path("<slug:slug>/settings/stripe/again", onboarding.connect_again, name="connect_again"),
+    path("<slug:slug>/settings/stripe/done", onboarding.connect_done, name="connect_done"),
+    path("<slug:slug>/audit", audit.audit, name="audit"),
 ]

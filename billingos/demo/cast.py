@@ -1,21 +1,48 @@
 """Who appears in the demo: two merchants, what they sell, and to whom. All invented."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+from django.utils.text import slugify
 
 ADMIN_EMAIL = "ops@billingos.example"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`amount` in minor units of the merchant's currency, per month."""
+    """`amount` is in minor units of the merchant's currency a month (for each seat, where `per_seat`); a year costs ten
+    months. `limits` are per billing period, by meter; a meter that is missing is without limit."""
 
     name: str
     amount: int
-    features: tuple[dict[str, Any], ...]
+    features: tuple[str, ...]
+    limits: dict[str, int]
+    per_seat: bool = False
+
+    def price_key(self, interval: str) -> str:
+        """The lookup key of the plan's price in Stripe."""
+        return f"{slugify(self.name)}_{interval}ly"
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """A customer of a demo merchant."""
+
+    name: str
+    country: str
+    mailbox: str = "billing"
+
+    @property
+    def external_id(self) -> str:
+        return slugify(self.name)
+
+    @property
+    def email(self) -> str:
+        return f"{self.mailbox}@{self.external_id}.example"
+
+
+@dataclass(frozen=True)
 class DemoMerchant:
     slug: str
     name: str
@@ -23,15 +50,24 @@ class DemoMerchant:
     currency: str
     country: str
     plans: tuple[Plan, ...]
-    customers: tuple[tuple[str, str, int], ...] = field(default=())  # (external id, name, index of the plan)
+    companies: str  # a line a country: `CC: Name; Name (mailbox)`
+    meters: tuple[dict[str, Any], ...]
+    features: tuple[dict[str, Any], ...]
+    coupons: tuple[dict[str, Any], ...]
+
+    @cached_property
+    def customers(self) -> tuple[Company, ...]:
+        return tuple(
+            _company(text.strip(), country.strip())
+            for country, _, names in (line.partition(":") for line in self.companies.strip().splitlines())
+            for text in names.split(";")
+        )
 
 
-METER = {"key": "api_calls", "name": "API calls", "aggregation": "sum"}
-FEATURES: tuple[dict[str, Any], ...] = (
-    {"lookup_key": "sso", "name": "Single sign-on"},
-    {"lookup_key": "priority_support", "name": "Priority support"},
-    {"lookup_key": "api_calls", "name": "API calls", "type": "limit", "meter": "api_calls"},
-)
+def _company(text: str, country: str) -> Company:
+    name, _, mailbox = text.rstrip(")").partition(" (")
+    return Company(name, country, mailbox or "billing")
+
 
 NORTHWIND = DemoMerchant(
     slug="northwind",
@@ -40,21 +76,55 @@ NORTHWIND = DemoMerchant(
     currency="usd",
     country="US",
     plans=(
-        Plan("Starter", 1900, ({"feature": "api_calls", "limit": 10_000},)),
-        Plan("Team", 7900, ({"feature": "api_calls", "limit": 100_000}, {"feature": "sso"})),
-        Plan("Scale", 29900, ({"feature": "api_calls"}, {"feature": "sso"}, {"feature": "priority_support"})),
+        Plan("Starter", 4900, ("dashboards",), {"api_calls": 20_000, "reports": 20}),
+        Plan("Team", 2900, ("dashboards", "sso"), {"api_calls": 150_000, "reports": 120}, per_seat=True),
+        Plan("Scale", 49900, ("dashboards", "sso", "audit_log", "priority_support"), {"api_calls": 1_500_000}),
     ),
-    customers=(
-        ("brightwater", "Brightwater Labs", 1),
-        ("cedarline", "Cedarline Logistics", 0),
-        ("ferrous", "Ferrous Robotics", 2),
-        ("halyard", "Halyard Shipping", 1),
-        ("juniper", "Juniper Health", 0),
-        ("marlow", "Marlow Press", 0),
-        ("quarry", "Quarry Games", 2),
-        ("saltmarsh", "Saltmarsh Foods", 1),
+    companies="""
+        US: Brightwater Labs; Cedarline Logistics (accounts); Ferrous Robotics; Halyard Shipping; Juniper Health
+        US: Marlow Press; Quarry Games (ops); Saltmarsh Foods; Larkspur Legal; Ironwood Tools; Bluestem Energy (finance)
+        US: Copperfield Media; Driftwood Hotels; Meridian Transit (accounts); Oakhaven Clinics; Pinecrest Credit Union
+        US: Redwood Robotics (office); Sandpiper Travel; Tidewater Marine; Umber Studio (hello); Vireo Audio; Wren & Co
+        US: Yarrow Wellness; Zephyr Drones (ops); Amberly Insurance; Basalt Systems; Cloverfield Dairy; Dovetail Living
+        US: Eastgate Schools (accounts); Foxglove Pharma; Granite Peak Outfitters; Hearthstone Realty (finance)
+        CA: Aurora Borealis Tours; Bytown Brewing (accounts); Laurentide Mining; Maplewire (team); Prairie Grain
+        CA: Saint-Denis Textiles (comptabilite); Tamarack Data
+        GB: Ashdown Publishing (accounts); Bramley Orchards; Camden Circuits; Fenwick Rail (finance); Harrowgate Tea
+        GB: Kestrel Aviation; Thistle & Thorn (hello); Wexcombe Water
+        IE: Claddagh Seafood; Liffey Software (accounts)
+        AU: Bondi Boardworks; Coolabah Wines (accounts); Jacaranda Labs; Wattle Grid (finance)
+        NZ: Kauri Cloud; Tui Telecom
+        NL: Polderwerk; Tulpenhof Logistics (finance)
+        SE: Fjällbäcken Design (ekonomi); Norrsken Power
+        DK: Skagen Wind (regnskab)
+        FR: Atelier Lumière (compta); Belvoir Cosmetics
+        ES: Olivar del Sur; Puerto Azul Logistics (facturas)
+        BR: Ipê Tecnologia (financeiro)
+        MX: Agave Robotics
+        IN: Banyan Learning (accounts); Monsoon Mobility
+        SG: Merlion Freight (finance)
+        JP: Hinoki Works; Sakura Sensors (keiri)
+        ZA: Baobab Media
+        KE: Acacia Mobile (accounts)
+    """,
+    meters=(
+        {"key": "api_calls", "name": "API calls", "aggregation": "sum"},
+        {"key": "reports", "name": "Reports", "aggregation": "count"},
     ),
-)
+    features=(
+        {"lookup_key": "dashboards", "name": "Dashboards"},
+        {"lookup_key": "sso", "name": "Single sign-on"},
+        {"lookup_key": "audit_log", "name": "Audit log"},
+        {"lookup_key": "priority_support", "name": "Priority support"},
+        {"lookup_key": "api_calls", "name": "API calls", "type": "limit", "meter": "api_calls"},
+        {"lookup_key": "reports", "name": "Reports", "type": "limit", "meter": "reports"},
+    ),
+    coupons=(
+        {"id": "WELCOME20", "name": "Welcome: 20 % for three months", "percent_off": 20, "duration": "repeating",
+         "duration_in_months": 3},
+        {"id": "THANKS25", "name": "Thank you: 25 dollars", "amount_off": 2500, "currency": "usd", "duration": "once"},
+    ),
+)  # fmt: skip
 KONTOR = DemoMerchant(
     slug="kontor",
     name="Kontor Software",
@@ -62,16 +132,49 @@ KONTOR = DemoMerchant(
     currency="eur",
     country="DE",
     plans=(
-        Plan("Basis", 2400, ({"feature": "api_calls", "limit": 5_000},)),
-        Plan("Plus", 5900, ({"feature": "api_calls", "limit": 50_000}, {"feature": "sso"})),
+        Plan("Basis", 3900, ("export",), {"api_calls": 10_000, "documents": 40}),
+        Plan("Plus", 2400, ("export", "sso"), {"api_calls": 80_000, "documents": 250}, per_seat=True),
+        Plan("Konzern", 39900, ("export", "sso", "archive", "priority_support"), {"api_calls": 900_000}),
     ),
-    customers=(
-        ("alpenglow", "Alpenglow Hotels", 1),
-        ("backfisch", "Backfisch & Söhne", 0),
-        ("drachen", "Drachenfels Optik", 1),
-        ("elbufer", "Elbufer Architekten", 0),
-        ("rhenania", "Rhenania Druck", 1),
-        ("zollhof", "Zollhof Spedition", 0),
+    companies="""
+        DE: Alpenglow Hotels (buchhaltung); Backfisch & Söhne; Drachenfels Optik; Elbufer Architekten (buero)
+        DE: Rhenania Druck; Zollhof Spedition (rechnung); Birkenhain Kliniken; Dünenblick Reisen; Eichholz Möbelwerke
+        DE: Fährhaus Gastronomie (rechnung); Grünspan Chemie; Hafenlicht Medien; Isartal Getränke; Jadebusen Werft
+        DE: Kupferkanne Kaffee; Lindenhof Pflege (verwaltung); Moorland Biogas; Neckarstein Bau; Oderbruch Saaten
+        DE: Pfefferminz Verlag; Quellgrund Wasser (buchhaltung); Rotdorn Software; Schwarzwald Uhren; Taunus Textil
+        DE: Uferlos Festival; Vogelsang Instrumente; Wacholder Naturkost (rechnung); Ziegelei Nord; Ostwind Energie
+        DE: Heidekraut Kosmetik; Bergfried Sicherheit
+        AT: Almrausch Sport; Donaublick Immobilien (office); Enzian Apotheken; Gletscherwerk (rechnung); Semmering Bahn
+        CH: Aarequell Mineral; Bündner Holz (buchhaltung); Lac Bleu Horlogerie; Säntis Präzision; Ticino Ceramica
+        NL: Grachtenpand Beheer (administratie); Waddenzee Vis; Zonnehoek Solar
+        BE: Ardennes Chocolat (compta); Scheldewind
+        FR: Côte Verte Paysages; Moulin Neuf (compta); Val Doré Fromages
+        IT: Borgo Antico Vini (fatture); Laguna Vetro; Monte Chiaro Acque
+        ES: Sierra Clara Aceites (facturas); Bahía Norte
+        PL: Bursztyn Studio (ksiegowosc); Mazury Transport
+        CZ: Vltava Glass; Bílá Hora Optika (fakturace)
+        DK: Bornholm Kabel; Nordhavn Cykler (regnskab)
+        FI: Saimaa Timber
+        PT: Douro Cortiça (contas)
+        LU: Mosel & Partner
+        LT: Gintaras Labs
+    """,
+    meters=(
+        {"key": "api_calls", "name": "API calls", "aggregation": "sum"},
+        {"key": "documents", "name": "Documents", "aggregation": "count"},
     ),
-)
+    features=(
+        {"lookup_key": "export", "name": "Export"},
+        {"lookup_key": "sso", "name": "Single sign-on"},
+        {"lookup_key": "archive", "name": "Audit-proof archive"},
+        {"lookup_key": "priority_support", "name": "Priority support"},
+        {"lookup_key": "api_calls", "name": "API calls", "type": "limit", "meter": "api_calls"},
+        {"lookup_key": "documents", "name": "Documents", "type": "limit", "meter": "documents"},
+    ),
+    coupons=(
+        {"id": "START20", "name": "Starthilfe: 20 % for three months", "percent_off": 20, "duration": "repeating",
+         "duration_in_months": 3},
+        {"id": "DANKE25", "name": "Danke: 25 euros", "amount_off": 2500, "currency": "eur", "duration": "once"},
+    ),
+)  # fmt: skip
 MERCHANTS = (NORTHWIND, KONTOR)

@@ -22,14 +22,31 @@ def web_answers(port: int) -> bool:
 
 def demo_is_ready(demo_file: Path, base_url: str) -> bool:
     """Whether the demo of this address is complete; one of another port has links that lead nowhere."""
+    demo = _demo_of(demo_file, base_url)
+    return demo.get("ready") is True
+
+
+def people_can_sign_in(demo_file: Path, base_url: str) -> bool:
+    """Whether the demo's people and merchants are there: its history begins after them."""
+    return "history" in _demo_of(demo_file, base_url)
+
+
+def _demo_of(demo_file: Path, base_url: str) -> dict[str, Any]:
     demo = read_json(demo_file)
-    return demo.get("ready") is True and str(demo.get("url", "")).rstrip("/") == base_url.rstrip("/")
+    return demo if str(demo.get("url", "")).rstrip("/") == base_url.rstrip("/") else {}
 
 
-def summary(*, base_url: str, simulator_url: str | None, demo: dict[str, Any], seconds: float) -> list[str]:
+def headline(seconds: float) -> str:
+    return f"BillingOS is ready ({seconds:.0f} s)."
+
+
+def summary(
+    *, base_url: str, simulator_url: str | None, demo: dict[str, Any], seconds: float, ready: bool
+) -> list[str]:
     """Where to go and as whom."""
+    early = f"You can sign in ({seconds:.0f} s). The demo's year is still being played: a minute or two."
     rows = [
-        f"BillingOS is ready ({seconds:.0f} s).",
+        headline(seconds) if ready else early,
         "",
         f"Dashboard        {base_url}/app/",
         f"Operations       {base_url}/ops/",

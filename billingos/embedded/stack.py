@@ -41,7 +41,7 @@ class Stack:
         self.supervisor = Supervisor(state, console)
         self._simulator_port: int | None = None
         self._seed: Child | None = None
-        self._web_is_up = self._announced = False
+        self._web_is_up = self._greeted = self._announced = False
         self._began_at = time.monotonic()
 
     # --- Coming up ------------------------------------------------------------------------------------------
@@ -150,7 +150,8 @@ class Stack:
         return self.state.file("demo.json")
 
     def _follow_start(self) -> None:
-        """Seed once the web answers, for its webhooks are part of the seeding; announce once all is ready."""
+        """Seed once the web answers, for its webhooks are part of the seeding; say where to go once people can sign in,
+        and then once all is ready."""
         if self._announced:
             return
         if not self._web_is_up:
@@ -158,7 +159,10 @@ class Stack:
             if self._web_is_up and self._must_seed():
                 self._seed = self.supervisor.add(self._program("seed", "manage.py", "seed_demo", once=True))
         elif self._seed is None or self._seed.done or readiness.demo_is_ready(self.demo_file, self.base_url):
-            self._announce()
+            self._announced = True
+            self._announce_end() if self._greeted else self._greet()
+        elif not self._greeted and readiness.people_can_sign_in(self.demo_file, self.base_url):
+            self._greet()
 
     def _must_seed(self) -> bool:
         """Only into the simulator, never into somebody's Stripe account."""
@@ -167,13 +171,22 @@ class Stack:
             exists and self._simulator_port is not None and not readiness.demo_is_ready(self.demo_file, self.base_url)
         )
 
-    def _announce(self) -> None:
-        self._announced = True
+    def _greet(self) -> None:
+        """Where to go and as whom; the demo's history may still be on its way."""
+        self._greeted = True
         self.console.frame(
             readiness.summary(
                 base_url=self.base_url,
                 simulator_url=self.values.get("STRIPE_API_BASE"),
                 demo=read_json(self.demo_file),
-                seconds=time.monotonic() - self._began_at,
+                seconds=self._seconds,
+                ready=self._announced,
             )
         )
+
+    def _announce_end(self) -> None:
+        self.console.say(readiness.headline(self._seconds))
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began_at

@@ -1,5 +1,6 @@
 """Who uses BillingOS: merchants, the people who work for them, their keys, and what was done by whom."""
 
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -11,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from billingos.common.ids import uuid7
-from billingos.common.models import MerchantOwned, Recorded
+from billingos.common.models import MerchantOwned, Recorded, StripeMirrored
 
 
 class UserManager(BaseUserManager["User"]):
@@ -70,6 +71,7 @@ class Merchant(Recorded):
     stripe_account_id = models.TextField(null=True, blank=True, unique=True, validators=[RegexValidator(r"^acct_\w+$")])
     is_platform_account = models.BooleanField(default=False)
     default_currency = models.CharField(max_length=3, default="usd")
+    country = models.CharField(max_length=2, default="US", help_text="ISO 3166-1: where the business is based.")
 
     class Meta:
         db_table = "merchants"
@@ -84,6 +86,7 @@ class Merchant(Recorded):
                 name="merchants_platform_or_connect",
             ),
             models.CheckConstraint(condition=Q(default_currency__regex="^[a-z]{3}$"), name="merchants_currency"),
+            models.CheckConstraint(condition=Q(country__regex="^[A-Z]{2}$"), name="merchants_country"),
         )
 
     def __str__(self) -> str:
@@ -99,6 +102,21 @@ class Merchant(Recorded):
         return self.is_platform_account or bool(self.stripe_account_id)
 
 
+class ConnectedAccount(StripeMirrored):
+    """What Stripe says of a merchant's Connect account. A merchant whose account was never asked about has none."""
+
+    charges_enabled = models.BooleanField(help_text="Whether it can take payments.")
+    payouts_enabled = models.BooleanField(help_text="Whether Stripe pays out to its bank account.")
+    details_submitted = models.BooleanField(help_text="Whether somebody has finished Stripe's questions.")
+    requirements_due = ArrayField(
+        models.TextField(), default=list, help_text="What Stripe still asks for, by its names."
+    )
+
+    class Meta:
+        db_table = "connected_accounts"
+        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="connected_accounts_stripe_id"),)
+
+
 class Membership(MerchantOwned):
     class Role(models.TextChoices):
         OWNER = "owner"
@@ -112,6 +130,52 @@ class Membership(MerchantOwned):
     class Meta:
         db_table = "memberships"
         constraints = (models.UniqueConstraint(fields=["merchant", "user"], name="memberships_once"),)
+
+
+class Invitation(MerchantOwned):
+    """Asks whoever reads the mail of `email` to join. Of the link's token only the SHA-256 is kept."""
+
+    LIFE = timedelta(days=7)
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        EXPIRED = "expired"
+        ACCEPTED = "accepted"
+        REVOKED = "revoked"
+
+    email = models.EmailField(help_text="In lower case.")
+    role = models.CharField(max_length=20, choices=Membership.Role.choices)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "invitations"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["merchant", "email"],
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="invitations_one_open",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def sent_at(self) -> datetime:
+        """When its present link was sent."""
+        return self.expires_at - self.LIFE
+
+    def state(self, at: datetime) -> State:
+        if self.accepted_at:
+            return self.State.ACCEPTED
+        if self.revoked_at:
+            return self.State.REVOKED
+        return self.State.PENDING if at < self.expires_at else self.State.EXPIRED
 
 
 class BillingSettings(MerchantOwned):
@@ -153,6 +217,12 @@ class ApiKey(MerchantOwned):
 
     def __str__(self) -> str:
         return f"{self.prefix}…{self.last4}"
+
+    def state(self, at: datetime) -> str:
+        """live, expired or revoked."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= at else "live"
 
 
 class AuditEntry(Recorded):

@@ -39,6 +39,15 @@ GRANTS: Mapping[str, frozenset[str]] = {
 }
 
 
+# One line for whoever chooses a role for somebody.
+SUMMARIES: Mapping[str, str] = {
+    "owner": "Everything, the owners and the Stripe connection included.",
+    "admin": "Customers’ billing, the team and the settings; not the owners, not the Stripe connection.",
+    "developer": "Sees everything, exports, manages API keys and replays events. Changes no customer’s billing here.",
+    "viewer": "Sees everything, changes nothing.",
+}
+
+
 def role_allows(role: str, permission: str) -> bool:
     """Whether `role` holds `permission`; False for a role that does not exist, ValueError for such a permission."""
     if permission not in PERMISSIONS:

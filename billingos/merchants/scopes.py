@@ -6,6 +6,7 @@ AREAS = (
     "customers",
     "entitlements",
     "insights",
+    "portal",
     "subscriptions",
     "usage",
     "webhooks",

@@ -66,18 +66,20 @@ def write(objects: Iterable[AppliedObject]) -> None:
             continue  # the tables want a customer, and of what is gone from Stripe nothing is left but its id
         if known is None or known.created <= seen.created:
             by_type[object_type][object_id] = seen
-    batches = {object_type: list(by_type[object_type].values()) for object_type in TABLES if by_type[object_type]}
-    _write_what_they_point_to([seen for batch in batches.values() for seen in batch])
-    for object_type, batch in batches.items():  # customers first: the others point to them
-        _write_batch(object_type, batch)
-
-
-def _write_what_they_point_to(batch: Sequence[AppliedObject]) -> None:
-    """Owners and customers of all objects, in one order and before any other row: two drainers that each inserted a
-    customer the other one wants next would wait for each other."""
-    _execute(OWNERS, accounts=sorted({seen.account for seen in batch if seen.account}))
-    stubs = {reference(seen.object.get("customer")) or seen.object["id"]: seen.account for seen in batch}
+    everything = [seen for batch in by_type.values() for seen in batch.values()]
+    if not everything:
+        return
+    # Two writers take what both want in one order: all accounts, all customers, then table by table, each by id.
+    _execute(OWNERS, accounts=sorted({seen.account for seen in everything if seen.account}))
+    stubs = {_customer_of(seen.object): seen.account for seen in everything}
     _execute(STUBS, stubs=json.dumps([{"id": stub, "owner": owner} for stub, owner in stubs.items()]))
+    for object_type in TABLES:
+        if batch := list(by_type[object_type].values()):
+            _write_batch(object_type, batch)
+
+
+def _customer_of(found: dict[str, Any]) -> str:
+    return reference(found["id"] if found["object"] == "customer" else found["customer"])
 
 
 def _write_batch(object_type: str, batch: Sequence[AppliedObject]) -> None:

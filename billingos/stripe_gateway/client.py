@@ -34,15 +34,21 @@ class NotConnected(BillingError):
     code = "stripe_not_connected"
 
 
+HURRIED_SECONDS = 3
+
+
 @cache
-def client() -> stripe.StripeClient:
-    """The process's client, pinned to the API version that the projections were written for."""
+def client(*, hurried: bool = False) -> stripe.StripeClient:
+    """The process's client, pinned to the API version that the projections were written for.
+
+    `hurried` gives up soon: for what a page would rather leave out than wait for.
+    """
     return stripe.StripeClient(
         settings.STRIPE_SECRET_KEY,
         stripe_version=settings.STRIPE_API_VERSION,
         base_addresses={"api": settings.STRIPE_API_BASE},
-        max_network_retries=1,  # under one idempotency key; more is the caller's to decide
-        http_client=stripe.RequestsClient(timeout=settings.STRIPE_TIMEOUT_SECONDS),
+        max_network_retries=0 if hurried else 1,  # under one idempotency key; more is the caller's to decide
+        http_client=stripe.RequestsClient(timeout=HURRIED_SECONDS if hurried else settings.STRIPE_TIMEOUT_SECONDS),
     )
 
 

@@ -32,6 +32,7 @@ KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
 RETENTION = timedelta(days=30)
 CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
+TARGETS = {"customers": "customer", "invoices": "invoice", "products": "product", "subscriptions": "subscription"}
 
 
 def execute(
@@ -62,6 +63,18 @@ def execute(
     return rows
 
 
+def leave_to_sweep(*, merchant_id: UUID, calls: Sequence[Call], key: str) -> bool:
+    """Commits `calls` together with the caller's transaction (inside the merchant's scope), for the sweep to make;
+    False if calls with this key are known: they were made, or someone is at it."""
+    rows = WriteIntent.objects.for_merchant(merchant_id).filter(idempotency_key=key)
+    if rows.exists():
+        return False
+    group = uuid7()
+    intents = [_intent(merchant_id, group, step, call, key) for step, call in enumerate(calls)]
+    WriteIntent.objects.bulk_create(intents, ignore_conflicts=True)  # whoever came between is at it
+    return True
+
+
 def _is_gone(intent: WriteIntent, row: Any) -> bool:
     return mirrored_model(intent.object_type) is not None and (row is None or row.deleted_at is not None)
 
@@ -83,7 +96,7 @@ def _begin(
             if [_hash(call) for call in calls] != [intent.body_hash for intent in known]:
                 raise Conflict("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
             return _take_over(known), True
-        intents = [_intent(merchant, group, step, call, key) for step, call in enumerate(calls)]
+        intents = [_intent(merchant.id, group, step, call, key) for step, call in enumerate(calls)]
         intents[0].claim = claim
         try:
             with transaction.atomic():
@@ -104,14 +117,14 @@ def _known(merchant: "Merchant", key: str | None) -> list[WriteIntent]:
     return list(rows.select_for_update().order_by("step"))
 
 
-def _intent(merchant: "Merchant", group: UUID, step: int, call: Call, key: str | None) -> WriteIntent:
+def _intent(merchant_id: UUID, group: UUID, step: int, call: Call, key: str | None) -> WriteIntent:
     intent_id = uuid7()
     params = dict(call.params)
     if call.operation.endswith(".create") and call.operation != "products.features.create":
         params["metadata"] = {**params.get("metadata", {}), "billingos_intent": str(intent_id)}
     return WriteIntent(
         id=intent_id,
-        merchant=merchant,
+        merchant_id=merchant_id,
         group=group,
         step=step,
         idempotency_key=key,
@@ -180,7 +193,7 @@ def _send(merchant: "Merchant", intent: WriteIntent) -> dict[str, Any]:
 
 
 def _type_of_target(intent: WriteIntent) -> str:
-    return {"subscriptions": "subscription", "products": "product"}.get(intent.operation.split(".")[0], "")
+    return TARGETS.get(intent.operation.split(".")[0], "")
 
 
 def _row(merchant: "Merchant", intent: WriteIntent) -> Any:

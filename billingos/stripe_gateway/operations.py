@@ -28,6 +28,7 @@ class Call:
 
 WRITES: dict[str, Send] = {
     "customers.create": lambda v1, _, params, options: v1.customers.create(params, options),
+    "customers.update": lambda v1, target, params, options: v1.customers.update(target, params, options),
     "products.create": lambda v1, _, params, options: v1.products.create(params, options),
     "products.features.create": lambda v1, target, params, options: v1.products.features.create(
         target, params, options
@@ -37,14 +38,21 @@ WRITES: dict[str, Send] = {
     "subscriptions.create": lambda v1, _, params, options: v1.subscriptions.create(params, options),
     "subscriptions.update": lambda v1, target, params, options: v1.subscriptions.update(target, params, options),
     "subscriptions.cancel": lambda v1, target, params, options: v1.subscriptions.cancel(target, params, options),
+    "invoices.pay": lambda v1, target, params, options: v1.invoices.pay(target, params, options),
+    "checkout.sessions.create": lambda v1, _, params, options: v1.checkout.sessions.create(params, options),
 }
 
 READS: dict[str, Retrieve] = {
+    "account": lambda v1, _, options: v1.accounts.retrieve_current(None, options),  # the one that the call is about
     "customer": lambda v1, stripe_id, options: v1.customers.retrieve(stripe_id, None, options),
     "product": lambda v1, stripe_id, options: v1.products.retrieve(stripe_id, None, options),
     "price": lambda v1, stripe_id, options: v1.prices.retrieve(stripe_id, {"expand": ["tiers"]}, options),
     "subscription": lambda v1, stripe_id, options: v1.subscriptions.retrieve(stripe_id, None, options),
     "invoice": lambda v1, stripe_id, options: v1.invoices.retrieve(stripe_id, None, options),
+    "payment_method": lambda v1, stripe_id, options: v1.payment_methods.retrieve(stripe_id, None, options),
+    "checkout.session": lambda v1, stripe_id, options: v1.checkout.sessions.retrieve(
+        stripe_id, {"expand": ["setup_intent"]}, options
+    ),
     "entitlements.feature": lambda v1, stripe_id, options: v1.entitlements.features.retrieve(stripe_id, None, options),
     "test_helpers.test_clock": lambda v1, stripe_id, options: v1.test_helpers.test_clocks.retrieve(
         stripe_id, None, options
@@ -88,11 +96,13 @@ def send(merchant: "Merchant", request: Call, idempotency_key: str) -> dict[str,
     return call(lambda: write(client().v1, request.target, request.params, options))
 
 
-def retrieve(merchant: "Merchant", object_type: str, stripe_id: str) -> dict[str, Any]:
-    """The object as Stripe has it now, whole; a tombstone `{"deleted": true}` for one that is gone."""
+def retrieve(merchant: "Merchant", object_type: str, stripe_id: str, *, hurried: bool = False) -> dict[str, Any]:
+    """The object as Stripe has it now, whole; a tombstone `{"deleted": true}` for one that is gone. `hurried`: better
+    no answer than a late one."""
     options = options_for(merchant)
+    v1 = client(hurried=True).v1 if hurried else client().v1
     try:
-        found = call(lambda: READS[object_type](client().v1, stripe_id, options))
+        found = call(lambda: READS[object_type](v1, stripe_id, options))
     except InvalidRequest as error:
         if error.code == "resource_missing":
             return {"id": stripe_id, "object": object_type, "deleted": True}

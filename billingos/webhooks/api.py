@@ -41,6 +41,6 @@ class WebhookEventsView(MerchantView):
     @reads("List received Stripe events", page_of(WebhookEventSerializer), WebhookEventQuery)
     def get(self, request: Request) -> Response:
         query: dict[str, Any] = list_query(request, WebhookEventQuery)
-        filters = {name: query.get(name) for name in ("object_id", "type", "status")}
+        filters: dict[str, Any] = {name: query.get(name) for name in ("object_id", "type", "status")}
         rows = selectors.events(merchant_of(request).id, **filters)
         return list_response(request, rows, WebhookEventSerializer, query)

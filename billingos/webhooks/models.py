@@ -1,5 +1,7 @@
 """The inbox: every Stripe event as it came, and how far it got."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 
@@ -53,7 +55,13 @@ class WebhookEvent(Recorded):
             models.Index(fields=["merchant", "-id"], name="webhook_events_list"),
             models.Index(fields=["merchant", "object_id", "-id"], name="webhook_events_object"),
             models.Index(fields=["status", "-id"], name="webhook_events_status"),
+            models.Index(fields=["merchant", "-id"], condition=Q(status="failed"), name="webhook_events_failed"),
         )
 
     def __str__(self) -> str:
         return f"{self.type} {self.stripe_event_id}"
+
+    @property
+    def lag(self) -> timedelta | None:
+        """From its coming to its end; None for one that is not finished."""
+        return self.processed_at - self.received_at if self.processed_at else None

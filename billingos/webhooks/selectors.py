@@ -8,20 +8,46 @@ from uuid import UUID
 from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from billingos.common.errors import NotFound
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import Merchant
 from billingos.webhooks.models import WebhookEvent
 
 
 def events(
-    merchant_id: UUID, *, object_id: str | None = None, status: str | None = None, type: str | None = None
+    merchant_id: UUID,
+    *,
+    object_id: str | None = None,
+    status: str | None = None,
+    type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    search: str = "",
 ) -> QuerySet[WebhookEvent]:
-    """A merchant's events; inside its scope."""
+    """A merchant's events, without their payloads; `[since, until)` is when they came, `search` an event's id, an
+    object's, a customer's, or how a type begins. Inside its scope."""
     rows = WebhookEvent.objects.filter(merchant_id=merchant_id).defer("payload")
-    for name, value in {"object_id": object_id, "status": status, "type": type}.items():
-        if value:
-            rows = rows.filter(**{name: value})
-    return rows
+    filters = {
+        "object_id": object_id,
+        "status": status,
+        "type": type,
+        "received_at__gte": since,
+        "received_at__lt": until,
+    }
+    if search.startswith("evt_"):
+        rows = rows.filter(stripe_event_id=search)
+    elif search:
+        by_id = Q(object_id=search) | Q(customer_stripe_id=search)
+        rows = rows.filter(by_id | Q(type__startswith=search.lower()))
+    return rows.filter(**{name: value for name, value in filters.items() if value})
+
+
+def get_event(merchant_id: UUID, event_id: UUID) -> WebhookEvent:
+    """One of the merchant's events, with its payload. Inside its scope. Raises NotFound."""
+    found = WebhookEvent.objects.filter(merchant_id=merchant_id, id=event_id).first()
+    if found is None:
+        raise NotFound("No such event.")
+    return found
 
 
 def backlog_age() -> float:

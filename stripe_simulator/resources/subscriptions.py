@@ -63,7 +63,7 @@ _ITEM: Fields = {
     "price_data": Hash(fields=PRICE_DATA),
     "quantity": Integer(least=0),
 }
-_DETAILS = Hash(fields={"comment": Text(), "feedback": Text(choices=_FEEDBACK)})
+_DETAILS = Hash(fields={"comment": Text(), "feedback": Text(choices=_FEEDBACK, clearable=True)})
 _TRIAL_SETTINGS = Hash(
     fields={
         "end_behavior": Hash(

@@ -17,9 +17,12 @@ from billingos.embedded.postgres import remove_cluster
 from billingos.embedded.pytest_plugin import outside_environment
 from billingos.embedded.state import BASE_DIR, StateFolder, read_json
 
+SMALL_DEMO = {"BILLINGOS_DEMO_MONTHS": "1", "BILLINGOS_DEMO_CUSTOMERS": "2"}
+
 
 class RunningStack:
-    """Use as a context: on leaving, everything is stopped and its database deleted.
+    """Use as a context: on leaving, everything is stopped and its database deleted. Its demo is small unless the
+    environment says otherwise.
 
     >>> with RunningStack(tmp_path / "state") as stack:
     ...     stack.start()
@@ -31,7 +34,7 @@ class RunningStack:
         self.port = free_port()
         self.log = folder.parent / f"{folder.name}.log"
         self._command = command or [sys.executable, "-m", "billingos.embedded", "run"]
-        self._environment = environment
+        self._environment = {**SMALL_DEMO, **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -49,10 +49,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('billingos usage partition', 0));
-    IF to_regclass('public.' || name) IS NOT NULL THEN
-        RETURN;
-    END IF;
-    EXECUTE format('CREATE TABLE public.%I PARTITION OF public.usage_records FOR VALUES FROM (%L) TO (%L)',
+    -- Another session may have made it while this one waited, which the catalogue's cache does not know yet.
+    EXECUTE format('CREATE TABLE IF NOT EXISTS public.%I PARTITION OF public.usage_records FOR VALUES FROM (%L) TO (%L)',
         name, start::timestamp AT TIME ZONE 'UTC', (start + interval '1 month')::timestamp AT TIME ZONE 'UTC');
     -- Rows are reached through the parent, whose policies hold; a partition by itself has none.
     EXECUTE format('REVOKE ALL ON public.%I FROM billingos_app, billingos_platform', name);

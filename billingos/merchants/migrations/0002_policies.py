@@ -6,7 +6,7 @@ from billingos.common.policies import append_only, secure, tenant_tables, touch
 class Migration(migrations.Migration):
     dependencies = [("common", "0001_roles"), ("merchants", "0001_initial")]
     operations = [
-        *tenant_tables("memberships", "billing_settings", "api_keys"),
+        *tenant_tables("memberships", "invitations", "connected_accounts", "billing_settings", "api_keys"),
         secure("merchants", column="id"),
         touch("merchants"),
         secure("audit_entries"),

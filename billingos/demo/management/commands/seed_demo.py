@@ -20,11 +20,9 @@ class Command(BaseCommand):
         path = settings.STATE_DIR / "demo.json"
         known = json.loads(path.read_text()) if path.is_file() else {}
         try:
-            for document in seed(known, self._say):
-                write_private(path, json.dumps(document, indent=2))
+            seed(known, self._say, lambda document: write_private(path, json.dumps(document, indent=2)))
         except (BillingError, OSError) as error:
             raise CommandError(f"The demo is not complete: {error}. Run this command again.") from error
-        self._say("demo ready")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

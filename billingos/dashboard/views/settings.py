@@ -1,0 +1,96 @@
+"""Settings: what the business is, its billing rules, its Stripe account."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpResponseBase
+
+from billingos.common.errors import BillingError
+from billingos.common.tenancy import scope
+from billingos.dashboard.forms import PlainForm, country_choices, currency_choices
+from billingos.dashboard.pages import Visit, merchant_page
+from billingos.merchants.countries import COUNTRIES
+from billingos.merchants.models import Merchant
+from billingos.merchants.roles import CONNECT_MANAGE, SETTINGS_MANAGE
+from billingos.merchants.selectors import connected_account, settings_of
+from billingos.merchants.services.rules import update_billing_settings, update_merchant
+
+WRITES = ("GET", "HEAD", "POST")
+
+
+class BusinessForm(PlainForm):
+    name = forms.CharField(max_length=200, help_text="As your team sees it, and people whom you invite.")
+    default_currency = forms.ChoiceField(
+        label="Currency to begin with",
+        help_text="What pages and metrics show first. It converts nothing and changes no price.",
+    )
+    country = forms.ChoiceField(choices=country_choices, help_text="Where Stripe will open the account.")
+
+    def __init__(self, merchant: Merchant, *args: Any, **kwargs: Any) -> None:
+        columns = ("name", "default_currency", "country")
+        super().__init__(*args, initial={name: getattr(merchant, name) for name in columns}, **kwargs)
+        self.fields["default_currency"].choices = currency_choices(merchant.default_currency)  # type: ignore[attr-defined]  # typed as any field
+        if merchant.is_connected:  # settled with the account
+            del self.fields["country"]
+
+
+class RulesForm(PlainForm):
+    paused_counts = forms.BooleanField(
+        required=False,
+        label="Paused subscriptions count as MRR",
+        help_text="A subscription whose collection is paused goes on, but nothing is collected. A change counts from "
+        "the moment you save it: what is paused now gets a new MRR at once, days before keep the value of their time.",
+    )
+    past_due_keeps_access = forms.BooleanField(
+        required=False,
+        label="Customers keep access while a payment is retried",
+        help_text="Off: what a subscription grants ends as soon as it is past due, and comes back when it is paid. A "
+        "change takes effect at once, also for those who are past due now.",
+    )
+
+
+@merchant_page("settings", methods=WRITES)
+def settings(visit: Visit) -> HttpResponseBase:
+    """Everybody may look; to save takes a permission."""
+    if visit.request.method == "POST":
+        visit.demand(SETTINGS_MANAGE)
+    form = BusinessForm(visit.merchant, visit.request.POST or None)
+    if visit.request.method == "POST" and form.is_valid():
+        try:
+            changed = update_merchant(merchant=visit.merchant, by=visit.user, **form.cleaned_data)
+        except BillingError as error:
+            form.refuse(error)
+        else:
+            visit.say("Saved." if changed else "Nothing was changed.")
+            return visit.redirect("settings")
+    context = {
+        "form": form,
+        "country": COUNTRIES[visit.merchant.country][0],
+        "may_save": visit.may(SETTINGS_MANAGE),
+        "tab": "settings",
+    }
+    return visit.render("dashboard/settings/business.html", context, status=400 if form.errors else 200)
+
+
+@merchant_page("settings", methods=WRITES)
+def billing_rules(visit: Visit) -> HttpResponseBase:
+    if visit.request.method == "POST":
+        visit.demand(SETTINGS_MANAGE)
+        form = RulesForm(visit.request.POST)
+        if form.is_valid():
+            changed = update_billing_settings(merchant=visit.merchant, by=visit.user, **form.cleaned_data)
+            visit.say("Saved." if changed else "Nothing was changed.")
+            return visit.redirect("billing_rules")
+    with scope(visit.merchant.id):
+        now = settings_of(visit.merchant.id)
+    form = RulesForm(initial={name: getattr(now, name) for name in RulesForm.base_fields})
+    context = {"form": form, "may_save": visit.may(SETTINGS_MANAGE), "tab": "billing_rules"}
+    return visit.render("dashboard/settings/rules.html", context)
+
+
+@merchant_page("settings")
+def stripe_connection(visit: Visit) -> HttpResponseBase:
+    with scope(visit.merchant.id):
+        account = connected_account(visit.merchant)
+    context = {"account": account, "may_connect": visit.may(CONNECT_MANAGE), "tab": "stripe_connection"}
+    return visit.render("dashboard/settings/stripe.html", context)

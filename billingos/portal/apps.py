@@ -1,0 +1,6 @@
+from billingos.common import registries
+
+
+class PortalConfig(registries.DomainConfig):
+    name = "billingos.portal"
+    label = "portal"

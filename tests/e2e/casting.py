@@ -1,0 +1,156 @@
+"""Who walks, and through which rows. Runs beside a stack, in a process of its own with the stack's settings:
+
+`manage.py shell -v 0 -c 'from tests.e2e.casting import tell; tell()'` makes the people of every role (safe to run
+again) and prints what the walk must know, as one line of JSON.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import Count
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+
+from billingos import urls
+from billingos.common.tenancy import platform_scope, scope
+from billingos.demo.seeding import ensure_user
+from billingos.merchants.models import Membership, Merchant, User
+from billingos.merchants.services import add_member, create_merchant
+from billingos.stripe_gateway.accounts import create_account
+from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, Route, routes
+
+SLUG = "northwind"
+EMPTY = {"blank": False, "fresh": True}  # merchants with nothing: before and after Stripe was connected
+A_DAY = 86_400
+# Parameters that are not named after their model.
+NAMED_OTHERWISE = {"event": "webhookevent", "key": "apikey", "version": "productversion", "member": "membership"}
+
+
+def tell() -> None:
+    print(json.dumps(cast()))
+
+
+def cast() -> dict[str, Any]:
+    """`sessions`: role → cookie. `values`: page → parameter → value. `empty`: slugs. `errors`: name → HTML."""
+    with platform_scope():
+        merchant = Merchant.objects.get(slug=SLUG)
+    people = _people(merchant)
+    return {
+        "slug": SLUG,
+        "sessions": {role: _session(person) for role, person in people.items()},
+        "values": {route.name: dict(_values(merchant, route)) for route in routes()},
+        "empty": [_empty(people["newcomer"], slug, connected) for slug, connected in EMPTY.items()],
+        "errors": dict(_errors()),
+    }
+
+
+# --- People ----------------------------------------------------------------------------------------------------------
+
+
+def _people(merchant: Merchant) -> dict[str, User]:
+    with scope(merchant.id):
+        owner = Membership.objects.for_merchant(merchant.id).select_related("user").filter(role="owner")[0].user
+    others = {role: _member(merchant, role) for role in Membership.Role.values if role != Membership.Role.OWNER}
+    _give_two_factors(others[HAS_TWO_FACTORS])
+    staff = User.objects.filter(is_staff=True).order_by("date_joined")[0]
+    return {"owner": owner, **others, "staff": staff, "newcomer": _person("newcomer@blank.example")}
+
+
+def _member(merchant: Merchant, role: str) -> User:
+    user = _person(f"{role}@{merchant.slug}.example")
+    add_member(merchant=merchant, user=user, role=Membership.Role(role))
+    return user
+
+
+def _person(email: str) -> User:
+    """Somebody whose password nobody knows: the walk hands out sessions."""
+    return ensure_user(email=email, password=secrets.token_urlsafe(16))
+
+
+def _give_two_factors(user: User) -> None:
+    if not Authenticator.objects.filter(user=user).exists():
+        TOTP.activate(user, generate_totp_secret())
+        RecoveryCodes.activate(user)
+
+
+def _session(user: User) -> str:
+    """The cookie of somebody who has just given their password, and will have for a day."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    given = {"method": "password", "at": time.time() + A_DAY, "email": user.email}
+    session["account_authentication_methods"] = [given]
+    session.create()
+    return str(session.session_key)
+
+
+def _empty(owner: User, slug: str, connected: bool) -> str:
+    with platform_scope():
+        exists = Merchant.objects.filter(slug=slug).exists()
+    if not exists:
+        account = create_account(email=owner.email, country="US", key=f"walk-{slug}") if connected else None
+        create_merchant(name=slug.title(), slug=slug, owner=owner, stripe_account_id=account)
+    return slug
+
+
+# --- Rows ------------------------------------------------------------------------------------------------------------
+
+
+def _values(merchant: Merchant, route: Route) -> Iterator[tuple[str, str]]:
+    """A value for each parameter of the page that the rows of the merchant can give."""
+    given = GIVEN.get(route.name, {})
+    yield from given.items()
+    for parameter in set(route.parameters) - set(given):
+        if parameter == "slug":
+            yield parameter, merchant.slug
+        elif found := _row(merchant, _model_for(route, parameter)):
+            yield parameter, found
+
+
+def _model_for(route: Route, parameter: str) -> Any:
+    """`customer_id` → Customer; of an admin page, the model that it is for. None where nothing is called so."""
+    if parameter == "object_id":
+        app, model = route.name.removeprefix("admin:").split("_")[:2]
+        return apps.get_model(app, model)
+    stem = parameter.removesuffix("_id").replace("_", "")
+    name = NAMED_OTHERWISE.get(stem, stem)
+    ours = (model for model in apps.get_models() if model._meta.app_label != "djstripe")
+    return next((model for model in ours if model._meta.model_name == name), None)
+
+
+def _row(merchant: Merchant, model: Any) -> str | None:
+    """The newest row, or one that has more to show; the merchant's own where rows have one."""
+    if model is None:
+        return None
+    with platform_scope():
+        rows = model._default_manager.order_by("-pk")
+        if any(field.name == "merchant" for field in model._meta.fields):
+            rows = rows.filter(merchant=merchant)
+        if model._meta.label == "customers.Customer":
+            rows = rows.annotate(much=Count("subscriptions")).order_by("-much", "pk")
+        found = rows.values_list("pk", flat=True).first()
+    return str(found) if found else None
+
+
+# --- Pages that nobody can ask for -----------------------------------------------------------------------------------
+
+
+def _errors() -> Iterator[tuple[str, str]]:
+    """The error pages that a healthy stack does not show."""
+    request = RequestFactory().get("/app/")
+    vars(request)["request_id"] = "req_0123456789"
+    yield "400", urls.bad_request(request, ValueError()).content.decode()
+    yield "403-expired", urls.csrf_failure(request).content.decode()
+    yield "429", render_to_string("429.html")
+    yield "500", urls.server_error(request).content.decode()
