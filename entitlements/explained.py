@@ -56,18 +56,17 @@ class ExplainedFeature:
 
 
 def explain_features(
-    customer: Customer, items: Iterable[SubscriptionItem], period: Period, uses: Iterable[PeriodUse]
+    customer: Customer, rows: Iterable[Subscription], period: Period, uses: Iterable[PeriodUse]
 ) -> list[ExplainedFeature]:
     """All active features of the merchant, those that the customer has first, by name; each balance as `check` gives
-    it. `items` are the customer's, ended ones too; `period` is the present billing period, `uses` what was counted. Two
-    statements, however many features there are."""
+    it. `rows` are the customer's subscriptions, ended ones too, with their items; `period` is the present billing
+    period, `uses` what was counted. Two statements, however many features there are."""
     used = {use.meter.id: use.value for use in uses if use.period == period}
-    by_source = {source_of(item): item for item in items}
+    by_source = {source_of(item): item for row in rows for item in row.items.all()}
     sources: dict[UUID, list[Source]] = defaultdict(list)
     for row in entitlements(customer).order_by("source"):
         sources[row.feature_id].append(_source(row, by_source))
-    rows = features(customer.merchant_id)
-    known = [feature for feature in rows if feature.active or feature.id in sources]
+    known = [feature for feature in features(customer.merchant_id) if feature.active or feature.id in sources]
     explained = [_explained(feature, sources[feature.id], period, used) for feature in known]
     return sorted(explained, key=lambda one: (not one.given_by, not one.lost, one.feature.name.lower()))
 

@@ -30,6 +30,7 @@ urlpatterns = [
     path("<slug:slug>/subscriptions", subscriptions.subscriptions, name="subscriptions"),
     path("<slug:slug>/subscriptions/<uuid:subscription_id>", subscription.subscription, name="subscription"),
     path("<slug:slug>/subscriptions/<uuid:subscription_id>/cancel", subscription.cancel, name="cancel_subscription"),
+    path("<slug:slug>/subscriptions/<uuid:subscription_id>/keep", subscription.keep, name="keep_subscription"),
     path("<slug:slug>/start", onboarding.getting_started, name="onboarding"),
     path("<slug:slug>/api-keys", api_keys.api_keys, name="api_keys"),
     path("<slug:slug>/api-keys/new", api_keys.new_api_key, name="new_api_key"),

@@ -216,6 +216,18 @@ def test_what_is_about_to_end_can_only_end_now(scene: Scene, browser: SignIn) ->
     assert 'value="now" checked' in html
 
 
+def test_a_cancellation_can_be_taken_back_by_who_may(scene: Scene, browser: SignIn) -> None:
+    admin, viewer = (signed_in(browser, scene.api.merchant, role) for role in (Role.ADMIN, Role.VIEWER))
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+    assert viewer.post(address(scene, "/keep")).status_code == 403
+    assert "Keep it after all" not in text_of(viewer.get(address(scene)))
+    assert "Keep it after all" in text_of(admin.get(address(scene)))
+    assert "Pro goes on for" in text_of(admin.post(address(scene, "/keep"), follow=True))
+    assert row(scene).cancel_at_period_end is False
+    assert "This subscription is not about to end" in text_of(admin.post(address(scene, "/keep"), follow=True))
+    assert admin.get(address(scene, "/keep")).status_code == 405
+
+
 def test_without_stripe_nothing_changes_and_the_same_form_may_be_sent_again(
     scene: Scene, browser: SignIn, settings: Any
 ) -> None:

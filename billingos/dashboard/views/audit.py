@@ -36,6 +36,8 @@ ACTIONS: Mapping[str, str] = {
     "connect.started": "Went to Stripe’s onboarding",
     "subscription.canceled": "Canceled a subscription",
     "subscription.kept": "Took a cancellation back",
+    "portal_session.created": "Let a customer into the portal",
+    "portal.card_page": "The customer opened a page for a new card",
     "portal.subscription_canceled": "The customer canceled a subscription",
     "portal.subscription_kept": "The customer took a cancellation back",
     "webhook_event.replayed": "Replayed an event",
@@ -54,6 +56,7 @@ AREAS = Filter(
         ("connect", "Stripe connection"),
         ("subscription", "Subscriptions"),
         ("portal", "Customer portal"),
+        ("portal_session", "Portal links"),
         ("webhook_event", "Webhook events"),
     ],
 )

@@ -28,14 +28,13 @@ from subscriptions.models import Invoice, Subscription
 from subscriptions.selectors import (
     BY_URGENCY,
     all_invoices,
-    billing_period_of,
-    items_of_customer,
+    rhythm_of,
     subscriptions,
 )
 from usage.selectors import PeriodUse, uses_of_customer
 
 LATEST = 10  # invoices beside the story
-SHOWN = 50  # subscriptions
+SHOWN = 100  # subscriptions
 PERIODS = 12  # of a meter's use, drawn
 YEAR = timedelta(days=400)
 INVOICE_STATUS = Filter("status", "Status", [(one.value, words(one)) for one in Invoice.Status])
@@ -80,12 +79,11 @@ def customer(visit: Visit, customer_id: UUID) -> HttpResponseBase:
 def access(visit: Visit, customer_id: UUID) -> HttpResponseBase:
     """What the customer may use and why, and what they have used."""
     with scope(visit.merchant.id):
-        found = _customer(visit, customer_id)
-        items = items_of_customer(found)
+        found, rows = _with_subscriptions(visit, customer_id)
         now = found.now()
-        period = billing_period_of(items, now)
+        period = rhythm_of(sorted(rows, key=_beginning)).period(now)
         uses = uses_of_customer(found, since=now - YEAR)
-        features = explain_features(found, items, period, uses)
+        features = explain_features(found, rows, period, uses)
     context = {
         "has": [one for one in features if one.given_by],
         "has_not": [one for one in features if not one.given_by],
@@ -132,6 +130,11 @@ def _with_subscriptions(visit: Visit, customer_id: UUID) -> tuple[Customer, list
     rows = subscriptions(visit.merchant.id).filter(customer_id=customer_id, customer__deleted_at=None)
     found = list(rows.select_related("customer__test_clock").order_by("-started_at", "-id")[:SHOWN])
     return (found[0].customer if found else _customer(visit, customer_id)), found
+
+
+def _beginning(row: Subscription) -> tuple[Any, ...]:
+    """What ended first stands first; what goes on stands last, in the order in which it began."""
+    return (row.ended_at is None, row.ended_at or row.started_at, row.started_at, row.id)
 
 
 def _frame(visit: Visit, found: Customer, tab: str) -> dict[str, Any]:

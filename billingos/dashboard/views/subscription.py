@@ -19,7 +19,7 @@ from billingos.merchants.roles import BILLING_WRITE
 from billingos.merchants.services import record_audit
 from subscriptions.models import Subscription
 from subscriptions.selectors import subscriptions as subscriptions_of
-from subscriptions.services import cancel_subscription
+from subscriptions.services import cancel_subscription, keep_subscription
 
 ASKS = ("GET", "HEAD", "POST")
 LATEST = 10
@@ -49,6 +49,7 @@ def subscription(visit: Visit, subscription_id: UUID) -> HttpResponseBase:
         "invoices": story.invoices[:LATEST],
         "stripe_url": stripe_url(visit.merchant, "subscriptions", row.stripe_id),
         "may_cancel": visit.may(BILLING_WRITE) and not row.has_ended,
+        "may_keep": visit.may(BILLING_WRITE) and row.cancel_at_period_end and not row.has_ended,
     }
     return visit.render("dashboard/subscriptions/detail.html", context)
 
@@ -67,6 +68,17 @@ def cancel(visit: Visit, subscription_id: UUID) -> HttpResponseBase:
         messages.info(visit.request, "This subscription has ended already.")
         return visit.redirect("subscription", subscription_id=subscription_id)
     return _ask(visit, plan)
+
+
+@merchant_page("subscriptions", needs=BILLING_WRITE, methods=("POST",))
+def keep(visit: Visit, subscription_id: UUID) -> HttpResponseBase:
+    """Takes back a cancellation that has not come yet."""
+    with scope(visit.merchant.id):
+        plan = plan_of(_subscription(visit, subscription_id))
+    with visit.told(f"{plan.name} goes on for {plan.subscription.customer}."):
+        keep_subscription(merchant=visit.merchant, subscription=plan.subscription)
+        _record(visit, plan.subscription, "subscription.kept")
+    return visit.redirect("subscription", subscription_id=subscription_id)
 
 
 def _ask(
@@ -101,22 +113,20 @@ def _cancel(visit: Visit, plan: Plan, form: CancelForm) -> HttpResponseBase:
         under_way = error.code == "idempotency_in_flight"
         messages.error(visit.request, "The cancellation is under way already." if under_way else error.message)
     else:
-        _record(visit, row, canceled, when)
-        messages.success(visit.request, _done(plan, canceled))
+        if (row.status, row.cancel_at_period_end) != (canceled.status, canceled.cancel_at_period_end):
+            _record(visit, row, "subscription.canceled", when=when)  # once, also when the form comes twice
+        visit.say(_done(plan, canceled))
     return visit.redirect("subscription", subscription_id=row.id)
 
 
-def _record(visit: Visit, before: Subscription, after: Subscription, when: str) -> None:
-    """Once, also when the form came twice."""
-    if (before.status, before.cancel_at_period_end) == (after.status, after.cancel_at_period_end):
-        return
+def _record(visit: Visit, row: Subscription, action: str, **details: str) -> None:
     with scope(visit.merchant.id):
         record_audit(
             merchant_id=visit.merchant.id,
-            action="subscription.canceled",
-            target=f"subscription {before.id}",
+            action=action,
+            target=f"subscription {row.id}",
             user=visit.user,
-            details={"when": when, "mrr": before.mrr, "currency": before.currency},
+            details={**details, "mrr": row.mrr, "currency": row.currency},
         )
 
 
