@@ -4,13 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Sum, Window
+from django.db.models.functions import Coalesce, Lag
 
 from billingos.common.periods import Period, calendar_month, period_containing
 from customers.models import Customer
-from subscriptions.models import Invoice, Price, Product, Subscription, SubscriptionItem
+from subscriptions.models import Invoice, Price, Product, Subscription, SubscriptionChange, SubscriptionItem
 
 LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
@@ -92,6 +94,62 @@ def with_subscription(customers: QuerySet[Customer], status: str) -> QuerySet[Cu
     return customers.filter(Exists(theirs.filter(status=status)))
 
 
+def mrr_of_customers(merchant_id: UUID, customers: Collection[Customer]) -> dict[UUID, list[tuple[int, str]]]:
+    """(minor units, currency) that each customer pays a month, largest first; those who pay nothing are left out. One
+    statement."""
+    found: dict[UUID, list[tuple[int, str]]] = defaultdict(list)
+    rows = Subscription.objects.for_merchant(merchant_id).filter(customer__in=customers, mrr__gt=0)
+    sums = rows.values("customer_id", "currency").annotate(total=Sum("mrr")).order_by("-total", "currency")
+    for row in sums:
+        found[row["customer_id"]].append((row["total"], row["currency"]))
+    return found
+
+
+def find_subscriptions(
+    merchant_id: UUID, *, search: str = "", status: str | None = None, product: str | None = None
+) -> QuerySet[Subscription]:
+    """Those whose customer's name, e-mail or external id has `search` in it, or whose Stripe id it is (or their
+    customer's). `status` may also be "canceling": the end is settled and has not come. `product` is an id of ours."""
+    rows = subscriptions(merchant_id)
+    if search:
+        wanted = Q(stripe_id=search) | Q(customer__stripe_id=search)
+        for name in ("name", "email", "external_id"):
+            wanted |= Q(**{f"customer__{name}__icontains": search})
+        rows = rows.filter(wanted)
+    if status == "canceling":
+        rows = rows.exclude(status__in=ENDED).filter(Q(cancel_at_period_end=True) | Q(cancel_at__isnull=False))
+    elif status:
+        rows = rows.filter(status=status)
+    if product:
+        items = SubscriptionItem.objects.filter(merchant_id=OuterRef("merchant_id"), subscription_id=OuterRef("id"))
+        rows = rows.filter(Exists(items.filter(version__product_id=product)))
+    return rows
+
+
+def all_invoices(
+    merchant_id: UUID, *, customer: Customer | None = None, subscription: Subscription | None = None
+) -> QuerySet[Invoice]:
+    """Drafts too. `at` is when an invoice came to what it is: paid, else finalized, else created."""
+    rows = Invoice.objects.for_merchant(merchant_id).filter(deleted_at=None)
+    if customer:
+        rows = rows.filter(customer=customer)
+    if subscription:
+        rows = rows.filter(subscription=subscription)
+    return rows.select_related("subscription").annotate(at=Coalesce("paid_at", "finalized_at", "stripe_created_at"))
+
+
+def changes(merchant_id: UUID, subscriptions: QuerySet[Any, Any] | Sequence[str]) -> QuerySet[SubscriptionChange]:
+    """The history of subscriptions, by their Stripe ids. Of each change also `mrr_before` and `status_before`: those of
+    the change before it, None for the first."""
+    rows = SubscriptionChange.objects.for_merchant(merchant_id).filter(subscription_stripe_id__in=subscriptions)
+    order = (F("at").asc(), F("position").asc(), F("id").asc())
+    before = {
+        f"{name}_before": Window(Lag(name), partition_by="subscription_stripe_id", order_by=order)
+        for name in ("mrr", "status")
+    }
+    return rows.annotate(**before)
+
+
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """How the periods follow each other in which a customer's usage counts; without `anchor` they are UTC months.
@@ -126,10 +184,12 @@ def billing_rhythms(merchant_id: UUID, customers: Iterable[Customer]) -> dict[UU
     of_customer: dict[UUID, list[Subscription]] = defaultdict(list)
     for row in rows:
         of_customer[row.customer_id].append(row)
-    return {key: _rhythm(of_customer[key]) for key in keys}
+    return {key: rhythm_of(of_customer[key]) for key in keys}
 
 
-def _rhythm(rows: Sequence[Subscription]) -> Rhythm:
+def rhythm_of(rows: Sequence[Subscription]) -> Rhythm:
+    """Of one customer's subscriptions, in the order in which they ended and, of those that have not, began; with their
+    items and prices at hand."""
     living = next((row for row in rows if row.status in LIVING), rows[-1] if rows else None)
     item = next(iter(living.items.all()), None) if living else None
     if living is None or item is None or not item.price.interval:

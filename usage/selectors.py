@@ -5,6 +5,7 @@ Whatever reads events says from when on, so that the partitions of months before
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -28,6 +29,23 @@ def get_meter(merchant_id: UUID, key: str, *, param: str = "meter") -> Meter:
     if found is None:
         raise NotFound("No such meter.", param=param)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodUse:
+    """What a meter has counted in one billing period."""
+
+    meter: Meter
+    period: Period
+    value: Decimal
+
+
+def uses_of_customer(customer: Customer, *, since: datetime) -> list[PeriodUse]:
+    """What was counted for the customer in each billing period that ended after `since`, by meter's name, oldest
+    period first. One statement."""
+    rows = UsageCounter.objects.for_merchant(customer.merchant_id).filter(customer=customer, period_end__gt=since)
+    found = rows.select_related("meter").order_by("meter__name", "meter_id", "period_start")
+    return [PeriodUse(row.meter, Period(row.period_start, row.period_end), row.value) for row in found]
 
 
 def used(customer: Customer, meter: Meter, period: Period) -> Decimal:

@@ -43,13 +43,15 @@ def _set(sql: str, params: tuple[str, ...] = ()) -> None:
 def scope(merchant_id: UUID) -> Iterator[None]:
     """A short transaction that sees the rows of one merchant.
 
-    Nesting the same merchant is a savepoint; nesting another raises TenancyError. The setting is cleared on the way
-    out, because a savepoint that is released would leak it into the transaction around it.
+    Nesting the same merchant is a savepoint; nesting another raises TenancyError. Inside another transaction the
+    setting is cleared on the way out, because a savepoint that is released would leak it; a transaction of its own
+    forgets it by itself.
     """
     entered = _Scope(merchant_id)
     outer = _current.get()
     if outer is not None and outer != entered:
         raise TenancyError("A scope cannot be opened inside the scope of another merchant or of the platform.")
+    inside = connection.in_atomic_block
     with transaction.atomic():
         if outer is not None:
             yield
@@ -60,7 +62,8 @@ def scope(merchant_id: UUID) -> Iterator[None]:
             yield
         finally:
             _current.reset(token)
-            _clear("SELECT set_config('billingos.merchant', '', true)")
+            if inside:
+                _clear("SELECT set_config('billingos.merchant', '', true)")
 
 
 @contextlib.contextmanager
@@ -70,6 +73,7 @@ def platform_scope() -> Iterator[None]:
     outer = _current.get()
     if outer is not None and outer != entered:
         raise TenancyError("The platform's scope cannot be opened inside a merchant's.")
+    inside = connection.in_atomic_block
     with transaction.atomic():
         if outer is not None:
             yield
@@ -80,7 +84,8 @@ def platform_scope() -> Iterator[None]:
             yield
         finally:
             _current.reset(token)
-            _clear("RESET ROLE")
+            if inside:
+                _clear("RESET ROLE")
 
 
 def _clear(sql: str) -> None:

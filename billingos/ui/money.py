@@ -20,6 +20,13 @@ def signed_money_text(amount: int, currency: str) -> str:
     return f"+{money_text(amount, currency)}" if amount > 0 else money_text(amount, currency)
 
 
+def plain_amount(amount: int, currency: str) -> str:
+    """For files, without thousands and symbol: 123450 usd → 1234.50."""
+    places = decimals(currency)
+    whole, rest = divmod(abs(amount), 10**places)
+    return f"{'-' if amount < 0 else ''}{whole}" + (f".{rest:0{places}d}" if places else "")
+
+
 def short_money_text(amount: int, currency: str) -> str:
     """For axes and cards, rounded to three digits or so: 123450 usd → $1.23k; 7900 usd → $79."""
     unit = 10 ** decimals(currency)
@@ -30,6 +37,14 @@ def short_money_text(amount: int, currency: str) -> str:
     if abs(amount) % unit == 0:
         return _signed(amount, currency, str(abs(amount) // unit))
     return money_text(amount, currency)
+
+
+def price_text(amount: int, currency: str, interval: str, interval_count: int = 1) -> str:
+    """7900 usd a month → $79.00 / month; every 3 months → $79.00 / 3 months; paid once → $79.00."""
+    text = money_text(amount, currency)
+    if not interval:
+        return text
+    return f"{text} / {interval}" if interval_count == 1 else f"{text} / {interval_count} {interval}s"
 
 
 def short_number(value: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
-from billingos.merchants.roles import READ, role_allows
+from billingos.merchants.roles import BILLING_WRITE, READ, role_allows
 
 ROLES = ("owner", "admin", "developer", "viewer", "staff", "customer", "anonymous")
 MEMBERS = ROLES[:4]
@@ -51,7 +51,7 @@ NOT_PAGES = re.compile(
     r"|ops/.*/add/$|ops/(autocomplete|jsi18n|search)/"
 )
 # Beyond reading: what a GET of the page needs. Others need the permission to read, which every role has.
-NEEDS: Mapping[str, str] = {}
+NEEDS: Mapping[str, str] = {"dashboard:cancel_subscription": BILLING_WRITE}
 # Pages about one's second factor: there are none for whoever has no second factor. One of those who walk has it.
 OF_TWO_FACTORS = {"mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes"}
 HAS_TWO_FACTORS = "admin"

@@ -10,7 +10,9 @@ from billingos.common.tenancy import scope
 from billingos.merchants.models import ApiKey, Membership, Merchant, User
 from billingos.merchants.services import add_member, create_api_key
 from billingos.merchants.services.team import invite_member
+from subscriptions.models import Subscription
 from tests.factories import MerchantFactory, UserFactory, unique
+from tests.pages.looking import add_customers, subscribe
 from tests.pages.test_ops import add_events
 
 ROLES = ("owner", "admin", "developer", "viewer")
@@ -50,10 +52,16 @@ class Business:
         with scope(self.merchant.id):
             type(invitation).objects.filter(id=invitation.id).update(expires_at=timezone.now() + invitation.LIFE / 2)
             member = Membership.objects.for_merchant(self.merchant.id).get(user=self.join("viewer"))
+        customer = add_customers(self.merchant, 1, stripe_id=unique("cus_"))[0]
+        subscribe(customer, Subscription.Status.ACTIVE)
+        with scope(self.merchant.id):
+            subscription = Subscription.objects.for_merchant(self.merchant.id).get(customer=customer)
         return {
             "key_id": self.key().id,
             "membership_id": member.id,
             "invitation_id": invitation.id,
+            "customer_id": customer.id,
+            "subscription_id": subscription.id,
             "event_id": add_events(self.merchant, 1, status="failed")[0].id,
         }
 

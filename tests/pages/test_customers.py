@@ -27,7 +27,7 @@ def page(shop: Merchant, member: User, browser: SignIn) -> tuple[Client, str]:
 
 
 def names_on(html: str) -> list[str]:
-    return re.findall(r'<span class="who">(.*?)</span>', html)
+    return re.findall(r'<a class="who"[^>]*>(.*?)</a>', html)
 
 
 def link(html: str, text: str) -> str:

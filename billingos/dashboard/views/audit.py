@@ -34,6 +34,12 @@ ACTIONS: Mapping[str, str] = {
     "api_key.revoked": "Revoked an API key",
     "connect.account_created": "Opened a Stripe account",
     "connect.started": "Went to Stripe’s onboarding",
+    "subscription.canceled": "Canceled a subscription",
+    "subscription.kept": "Took a cancellation back",
+    "portal_session.created": "Let a customer into the portal",
+    "portal.card_page": "The customer opened a page for a new card",
+    "portal.subscription_canceled": "The customer canceled a subscription",
+    "portal.subscription_kept": "The customer took a cancellation back",
     "webhook_event.replayed": "Replayed an event",
     "webhook_event.failed_replayed": "Replayed all failed events",
 }
@@ -48,6 +54,9 @@ AREAS = Filter(
         ("merchant", "Business"),
         ("billing_settings", "Billing rules"),
         ("connect", "Stripe connection"),
+        ("subscription", "Subscriptions"),
+        ("portal", "Customer portal"),
+        ("portal_session", "Portal links"),
         ("webhook_event", "Webhook events"),
     ],
 )

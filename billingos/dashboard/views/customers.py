@@ -15,7 +15,7 @@ from billingos.ui.statuses import words
 from customers.models import Customer
 from customers.selectors import customers as customers_of
 from subscriptions.models import Subscription
-from subscriptions.selectors import statuses_of_customers, with_subscription
+from subscriptions.selectors import mrr_of_customers, statuses_of_customers, with_subscription
 
 ORDERS = (NEWEST, Order("name", "Name", "name", descending=False), Order("oldest", "Oldest first", descending=False))
 STATUS = Filter(
@@ -37,6 +37,7 @@ COLUMNS: Mapping[str, Callable[[Customer], Any]] = {
 class Row:
     customer: Customer
     statuses: list[Subscription.Status]
+    mrr: list[tuple[int, str]]
 
 
 @merchant_page("customers")
@@ -55,7 +56,8 @@ def customers(visit: Visit) -> HttpResponseBase:
     with scope(merchant_id):
         page = listing.page(found())
         statuses = statuses_of_customers(merchant_id, page.rows)
-    rows = [Row(customer, statuses.get(customer.id, [])) for customer in page.rows]
+        mrr = mrr_of_customers(merchant_id, page.rows)
+    rows = [Row(customer, statuses.get(customer.id, []), mrr.get(customer.id, [])) for customer in page.rows]
     return visit.render(
         "dashboard/customers/list.html",
         {"listing": listing, "page": page, "rows": rows, "can_export": visit.may(EXPORT)},

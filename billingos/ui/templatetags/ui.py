@@ -43,6 +43,12 @@ def tone(state: str) -> str:
 
 
 @register.filter
+def abs_money(amount: int, currency: str) -> str:
+    """Without its sign, where words say which way it goes."""
+    return money_words.money_text(abs(amount), currency) if currency else f"{abs(amount):,}"
+
+
+@register.filter
 def quantity(value: Decimal | int | None) -> str:
     """A count or sum with thousands, and decimals only where there are any."""
     if value is None:
@@ -153,9 +159,9 @@ def code(text: str, label: str) -> dict[str, str]:
 
 
 @register.inclusion_tag("components/copyable.html")
-def copyable(text: object, label: str) -> dict[str, object]:
-    """An id or another short text in a line, with a button that copies it; `label` says what is copied."""
-    return {"text": text, "label": label}
+def copyable(text: object, label: str) -> dict[str, str]:
+    """An id or the like in a line, that can be copied; `label` says what it is."""
+    return {"text": str(text), "label": label}
 
 
 @register.inclusion_tag("components/usage_bar.html")

@@ -1,0 +1,203 @@
+"""What timelines are told from: rows → the pure values of `timeline`, in a constant number of statements, a page at a
+time. Everything here runs inside the merchant's scope."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from billingos.common.mirrored import instant, reference
+from billingos.dashboard.plan_words import Line
+from billingos.dashboard.timeline import Access, Bill, Change, Entry, State, by_month, tell
+from customers.models import Customer
+from entitlements.models import Entitlement
+from entitlements.selectors import entitlements
+from subscriptions.models import Invoice, Product, Subscription, SubscriptionChange
+from subscriptions.order import step
+from subscriptions.selectors import all_invoices, changes
+
+PAGE = 25  # entries
+READ = 100  # rows of a kind for one page
+AROUND = timedelta(days=3)  # an entry's cause, or what it has caused, may lie on the other side of the page's end
+CREATION = 0  # the position of a subscription's first change
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One page of a timeline; what is older is reached with `older`. `invoices` are those that it was told from, newest
+    first."""
+
+    months: list[tuple[str, list[Entry]]]
+    older: datetime | None
+    invoices: list[Invoice]
+
+
+def story_of_customer(customer: Customer, *, before: datetime | None = None) -> Story:
+    """Everything that happened to the customer, newest first. Four statements."""
+    theirs = Subscription.objects.for_merchant(customer.merchant_id).filter(customer=customer)
+    rows: dict[str, list[Any]] = {
+        "changes": _read(changes(customer.merchant_id, theirs.values_list("stripe_id")), before, "position", "id"),
+        "bills": _read(all_invoices(customer.merchant_id, customer=customer), before),
+        "access": _read_access(customer, before),
+    }
+    return _told(customer.merchant_id, rows, before, created_at=customer.stripe_created_at)
+
+
+def story_of_subscription(subscription: Subscription, *, before: datetime | None = None) -> Story:
+    """What happened to the subscription. Three statements."""
+    merchant_id = subscription.merchant_id
+    rows = {
+        "changes": _read(changes(merchant_id, [subscription.stripe_id]), before, "position", "id"),
+        "bills": _read(all_invoices(merchant_id, subscription=subscription), before),
+    }
+    return _told(merchant_id, rows, before)
+
+
+def _read(rows: QuerySet[Any], before: datetime | None, *ties: str) -> list[Any]:
+    if before:
+        rows = rows.filter(at__lt=before + AROUND)
+    return list(rows.order_by("-at", *(f"-{name}" for name in ties or ("id",)))[:READ])
+
+
+def _read_access(customer: Customer, before: datetime | None) -> list[Entitlement]:
+    rows = entitlements(customer)
+    if before:
+        rows = rows.filter(Q(granted_at__lt=before + AROUND) | Q(ended_at__lt=before + AROUND))
+    return list(rows.order_by("-updated_at", "-id")[:READ])
+
+
+def _told(
+    merchant_id: UUID,
+    rows: Mapping[str, Sequence[Any]],
+    before: datetime | None,
+    created_at: datetime | None = None,
+) -> Story:
+    product_names = _product_names(merchant_id, rows["changes"])
+    entries = tell(
+        [change_of(row, product_names) for row in reversed(rows["changes"])],
+        [bill_of(row) for row in reversed(rows["bills"])],
+        list(chain.from_iterable(access_of(row) for row in rows.get("access", ()))),
+        created_at=created_at,
+    )
+    shown, older = _page(entries, before, _whole_since([rows["changes"], rows["bills"]]))
+    return Story(by_month(shown), older, list(rows["bills"]))
+
+
+def _whole_since(sources: Iterable[Sequence[Any]]) -> datetime | None:
+    """The instant after which nothing is missing, where more rows are there than were read."""
+    return max((rows[-1].at for rows in sources if len(rows) == READ), default=None)
+
+
+def _page(
+    entries: Sequence[Entry], before: datetime | None, whole_since: datetime | None
+) -> tuple[list[Entry], datetime | None]:
+    """Whole instants only, so that the next page can begin before the last one shown."""
+    left = [entry for entry in entries if before is None or entry.at < before]
+    told = [entry for entry in left if whole_since is None or entry.at > whole_since] or left
+    end = told[PAGE - 1].at if len(told) > PAGE else None
+    shown = [entry for entry in told if end is None or entry.at >= end]
+    more = len(shown) < len(left) or (whole_since is not None and bool(shown))
+    return shown, shown[-1].at if shown and more else None
+
+
+# --- Rows to values -------------------------------------------------------------------------------------------------
+
+
+def _product_names(merchant_id: UUID, rows: Iterable[SubscriptionChange]) -> dict[str, str]:
+    """By Stripe's id, also of products that are sold no more."""
+    found = {
+        reference((item.get("price") or {}).get("product"))
+        for row in rows
+        for state in (row.payload["object"], row.payload["previous_attributes"])
+        for item in (state.get("items") or {}).get("data") or ()
+    }
+    known = Product.objects.for_merchant(merchant_id).filter(stripe_id__in=found)
+    return dict(known.values_list("stripe_id", "name"))
+
+
+def change_of(row: SubscriptionChange, product_names: Mapping[str, str]) -> Change:
+    """A row as `subscriptions.selectors.changes` gives it."""
+    subscription, previous = row.payload["object"], row.payload["previous_attributes"]
+    before = None
+    if row.position != CREATION:
+        found = step("", subscription, previous).before
+        status = previous.get("status") or row.status_before or subscription["status"]  # type: ignore[attr-defined]  # annotated by the selector
+        before = _state({**found, "status": status}, product_names)
+    mrr_before = row.mrr_before  # type: ignore[attr-defined]  # annotated by the selector
+    details = subscription.get("cancellation_details") or {}
+    return Change(
+        at=row.at,
+        subscription=row.subscription_stripe_id,
+        before=before,
+        after=_state(subscription, product_names),
+        currency=row.currency,
+        mrr=row.mrr,
+        mrr_before=(0 if before is None else row.mrr) if mrr_before is None else mrr_before,
+        invoice=reference(subscription.get("latest_invoice")),
+        reason=details.get("reason") or "",
+        feedback=details.get("feedback") or "",
+        comment=details.get("comment") or "",
+    )
+
+
+def _state(subscription: Mapping[str, Any], product_names: Mapping[str, str]) -> State:
+    items = (subscription.get("items") or {}).get("data") or ()
+    return State(
+        status=subscription["status"],
+        lines=tuple(_line(item, product_names) for item in items),
+        cancels_at=instant(subscription.get("cancel_at")) or _period_end(subscription, items),
+        trial_end=instant(subscription.get("trial_end")),
+        collection_paused=bool(subscription.get("pause_collection")),
+    )
+
+
+def _period_end(subscription: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When a subscription ends that is to end with its period, and does not say when."""
+    if not subscription.get("cancel_at_period_end"):
+        return None
+    ends = [one.get("current_period_end") for one in (subscription, *items)]
+    return instant(max((end for end in ends if end), default=None))
+
+
+def _line(item: Mapping[str, Any], product_names: Mapping[str, str]) -> Line:
+    price = item["price"]
+    recurring = price.get("recurring") or {}
+    product = reference(price.get("product"))
+    return Line(
+        item=item["id"],
+        product=product,
+        name=product_names.get(product) or price.get("nickname") or "a product",
+        price=price["id"],
+        amount=price.get("unit_amount"),
+        interval=recurring.get("interval") or "",
+        interval_count=recurring.get("interval_count") or 1,
+        quantity=None if recurring.get("usage_type") == "metered" else item.get("quantity") or 0,
+    )
+
+
+def bill_of(row: Invoice) -> Bill:
+    """A row as `subscriptions.selectors.all_invoices` gives it, with the subscription at hand."""
+    return Bill(
+        id=row.stripe_id,
+        at=row.at,  # type: ignore[attr-defined]  # annotated by the selector
+        created_at=row.stripe_created_at,
+        status=row.status,
+        total=row.total,
+        currency=row.currency,
+        number=row.number,
+        subscription=row.subscription.stripe_id if row.subscription else "",
+        attempts=row.attempt_count,
+        paid_at=row.paid_at,
+    )
+
+
+def access_of(row: Entitlement) -> list[Access]:
+    """That it was given, and if so, that it ended."""
+    item = row.source.removeprefix("subscription_item:")
+    feature = row.feature.name if row.limit is None else f"{row.feature.name} ({row.limit:,})"
+    given = [Access(row.granted_at, feature, item, given=True)]
+    return given if row.ended_at is None else [*given, Access(row.ended_at, row.feature.name, item, given=False)]
