@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from billingos.common.money import Money
+from billingos.ui.money import money_text
 from insights.models import Insight
 from subscriptions.models import Subscription
 
@@ -46,13 +46,13 @@ def cancellation_pending(subscription: Subscription) -> Finding | None:
         Kind.CANCELLATION_PENDING,
         Insight.Severity.WARNING,
         f"{subscription.customer} is about to leave",
-        f"The subscription ends on {ends:%d %B %Y}. {_worth(subscription)} a month goes with it.",
+        f"The subscription ends on {ends:%-d %B %Y}. {_worth(subscription)} a month goes with it.",
         {**_evidence(subscription), "ends_at": ends.isoformat()},
     )
 
 
 def _worth(subscription: Subscription) -> str:
-    return str(Money(subscription.mrr, subscription.currency))
+    return money_text(subscription.mrr, subscription.currency)
 
 
 def _evidence(subscription: Subscription) -> dict[str, Any]:

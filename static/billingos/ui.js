@@ -59,5 +59,8 @@
     }
   });
 
+  // On a phone the navigation scrolls sideways: begin where one is.
+  document.querySelector(".side nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   offerCopies(document);
 })();
