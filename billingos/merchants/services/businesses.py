@@ -92,17 +92,20 @@ def set_merchant_status(*, merchant_id: UUID, status: Merchant.Status, by: User)
 
 
 def add_member(*, merchant: Merchant, user: User, role: Membership.Role, by: User | None = None) -> Membership:
-    """Lets `user` work for `merchant`, without asking them: for demos, tests and operations. Raises Conflict for who is
-    a member already (`team.change_role` gives another role, and looks after the last owner)."""
+    """Lets `user` work for `merchant`, without asking them: for demos, tests and operations. Idempotent.
+
+    Raises Conflict for a member in another role: `team.change_role` gives another one, and minds the last owner.
+    """
     with scope(merchant.id):
-        if Membership.objects.for_merchant(merchant.id).filter(user=user).exists():
-            raise Conflict(f"{user.email} works for {merchant.name} already.", param="user")
-        membership = Membership.objects.create(merchant=merchant, user=user, role=role)
-        record_audit(
-            merchant_id=merchant.id,
-            action="member.added",
-            target=f"user {user.id}",
-            user=by,
-            details={"email": user.email, "role": role},
-        )
+        membership, added = Membership.objects.get_or_create(merchant=merchant, user=user, defaults={"role": role})
+        if membership.role != role:
+            raise Conflict(f"{user.email} works for {merchant.name} already, in another role.", param="role")
+        if added:
+            record_audit(
+                merchant_id=merchant.id,
+                action="member.added",
+                target=f"user {user.id}",
+                user=by,
+                details={"email": user.email, "role": role},
+            )
     return membership
