@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from billingos.common.ids import uuid7
 from billingos.common.models import MerchantOwned, Recorded, StripeMirrored
+from billingos.merchants import scopes as key_scopes
 
 
 class UserManager(BaseUserManager["User"]):
@@ -217,6 +218,10 @@ class ApiKey(MerchantOwned):
 
     def __str__(self) -> str:
         return f"{self.prefix}…{self.last4}"
+
+    @property
+    def is_unrestricted(self) -> bool:
+        return set(key_scopes.ALL) <= set(self.scopes)
 
     def state(self, at: datetime) -> str:
         """live, expired or revoked."""

@@ -58,6 +58,13 @@ def test_a_new_key_is_shown_once_and_works(
     assert plain not in written + str(sessions) + str(client.session.items()) + caplog.text
 
 
+def test_a_key_that_may_do_everything_says_so_in_one_word(business: Business, client: Client) -> None:
+    client.post(business.url("api-keys/new"), SENT)
+    html = text_of(client.get(business.url("api-keys")))
+    assert ">Everything<" in html
+    assert "customers:write" not in html
+
+
 @pytest.mark.parametrize(
     ("sent", "scopes"),
     [
