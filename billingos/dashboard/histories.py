@@ -4,6 +4,7 @@ time. Everything here runs inside the merchant's scope."""
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from billingos.common.mirrored import instant, reference
 from billingos.dashboard.plan_words import Line
-from billingos.dashboard.timeline import Access, Bill, Change, Entry, State, by_month, tell
+from billingos.dashboard.timeline import ACCESS_LAG, Access, Bill, Change, Entry, State, by_month, tell
 from customers.models import Customer
 from entitlements.models import Entitlement
 from entitlements.selectors import entitlements
@@ -22,7 +23,8 @@ from subscriptions.selectors import all_invoices, changes
 
 PAGE = 25  # entries
 READ = 100  # rows of a kind for one page
-AROUND = timedelta(days=3)  # an entry's cause, or what it has caused, may lie on the other side of the page's end
+CLOCK_LEAP = timedelta(days=14)  # so far may a test clock have moved on before its events were applied
+AROUND = timedelta(days=14)  # an entry's cause, or what it has caused, may lie on the other side of the page's end
 CREATION = 0  # the position of a subscription's first change
 
 
@@ -44,7 +46,8 @@ def story_of_customer(customer: Customer, *, before: datetime | None = None) -> 
         "bills": _read(all_invoices(customer.merchant_id, customer=customer), before),
         "access": _read_access(customer, before),
     }
-    return _told(customer.merchant_id, rows, before, created_at=customer.stripe_created_at)
+    access_lag = CLOCK_LEAP if customer.test_clock_id else ACCESS_LAG
+    return _told(customer.merchant_id, rows, before, created_at=customer.stripe_created_at, access_lag=access_lag)
 
 
 def story_of_subscription(subscription: Subscription, *, before: datetime | None = None) -> Story:
@@ -74,14 +77,14 @@ def _told(
     merchant_id: UUID,
     rows: Mapping[str, Sequence[Any]],
     before: datetime | None,
-    created_at: datetime | None = None,
+    **about: Any,
 ) -> Story:
     product_names = _product_names(merchant_id, rows["changes"])
     entries = tell(
         [change_of(row, product_names) for row in reversed(rows["changes"])],
         [bill_of(row) for row in reversed(rows["bills"])],
         list(chain.from_iterable(access_of(row) for row in rows.get("access", ()))),
-        created_at=created_at,
+        **about,
     )
     shown, older = _page(entries, before, _whole_since([rows["changes"], rows["bills"]]))
     return Story(by_month(shown), older, list(rows["bills"]))
@@ -172,11 +175,16 @@ def _line(item: Mapping[str, Any], product_names: Mapping[str, str]) -> Line:
         product=product,
         name=product_names.get(product) or price.get("nickname") or "a product",
         price=price["id"],
-        amount=price.get("unit_amount"),
+        amount=_amount(price),
         interval=recurring.get("interval") or "",
         interval_count=recurring.get("interval_count") or 1,
         quantity=None if recurring.get("usage_type") == "metered" else item.get("quantity") or 0,
     )
+
+
+def _amount(price: Mapping[str, Any]) -> Decimal | None:
+    exact = price.get("unit_amount_decimal") or price.get("unit_amount")
+    return None if price.get("billing_scheme") == "tiered" else Decimal(str(exact or 0))
 
 
 def bill_of(row: Invoice) -> Bill:

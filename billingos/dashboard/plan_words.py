@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 
 from billingos.common.money import round_half_up
-from billingos.ui.money import price_text
+from billingos.dashboard.prices import exact_money
 from subscriptions.models import Price, SubscriptionItem
 from subscriptions.mrr import PER_MONTH
 
@@ -15,14 +16,14 @@ RHYTHMS = {("day", 1): "daily", ("week", 1): "weekly", ("month", 1): "monthly", 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item of a subscription. `amount` is in minor units for one, None for tiers; `quantity` is None for what is
-    billed by use."""
+    """One item of a subscription. `amount` is in minor units for one, perhaps a fraction, None for tiers; `quantity` is
+    None for what is billed by use."""
 
     item: str
     product: str
     name: str
     price: str
-    amount: int | None = None
+    amount: Decimal | int | None = None
     interval: str = "month"
     interval_count: int = 1
     quantity: int | None = 1
@@ -40,7 +41,7 @@ def line_of(item: SubscriptionItem) -> Line:
         product=item.version.product.stripe_id,
         name=item.version.product.name,
         price=price.stripe_id,
-        amount=price.unit_amount,
+        amount=price.unit_amount if price.unit_amount_decimal is None else price.unit_amount_decimal,
         interval=price.interval,
         interval_count=price.interval_count,
         quantity=None if price.usage_type == Price.UsageType.METERED else item.quantity,
@@ -63,7 +64,8 @@ def line_price(line: Line, currency: str) -> str:
         return "billed by use"
     if line.amount is None:
         return "tiered price" if line.quantity == 1 else f"tiered price × {line.quantity:,}"
-    text = price_text(line.amount, currency, line.interval, line.interval_count)
+    every = line.interval if line.interval_count == 1 else f"{line.interval_count} {line.interval}s"
+    text = exact_money(Decimal(line.amount), currency) + (f" / {every}" if line.interval else "")
     return text if line.quantity == 1 else f"{text} × {line.quantity:,}"
 
 
@@ -79,7 +81,7 @@ def difference(before: Sequence[Line], after: Sequence[Line]) -> int:
 def _monthly(lines: Sequence[Line]) -> Fraction:
     recurring = [line for line in lines if line.amount and line.quantity and line.interval in PER_MONTH]
     return sum(
-        ((line.amount or 0) * (line.quantity or 0) * PER_MONTH[line.interval] / line.interval_count)
+        (Fraction(line.amount or 0) * (line.quantity or 0) * PER_MONTH[line.interval] / line.interval_count)
         for line in recurring
     ) or Fraction(0)
 

@@ -14,7 +14,7 @@ from billingos.ui.money import money_text, signed_money_text
 from billingos.ui.statuses import Tone, words
 
 TOGETHER = timedelta(minutes=2)  # Stripe's events of one cause are seconds apart
-ACCESS_LAG = timedelta(days=3)  # a test clock may have leapt before its events were applied
+ACCESS_LAG = timedelta(days=1)  # access is given when an event is applied, not when it happened
 RECOVERABLE = {"past_due", "unpaid"}
 # What may have caused a change of access, and which invoices belong to it.
 GIVING = {"subscribed", "trial_started", "trial_ended", "upgraded", "downgraded", "changed", "recovered", "resumed"}
@@ -110,10 +110,12 @@ def tell(
     access: Iterable[Access] = (),
     *,
     created_at: datetime | None = None,
+    access_lag: timedelta = ACCESS_LAG,
 ) -> list[Entry]:
-    """The story, newest first. `changes` in the order in which they happened; `created_at` is the customer's."""
+    """The story, newest first. `changes` in the order in which they happened; `created_at` is the customer's, and
+    `access_lag` how far from its cause access may have been written."""
     drafts = [_Draft(entry, change) for change in _joined(changes) if (entry := _of_change(change))]
-    own = _tell_bills(bills, drafts) + _tell_access(access, drafts)
+    own = _tell_bills(bills, drafts) + _tell_access(access, drafts, access_lag)
     first = [_Draft(Entry(created_at, "created", "neutral", "Customer created"))] if created_at else []
     in_order = sorted([*first, *drafts, *own], key=lambda draft: draft.entry.at)  # stable: causes stay before effects
     return [draft.finished() for draft in reversed(in_order)]
@@ -342,12 +344,12 @@ def _attempts(bill: Bill) -> list[str]:
 # --- Access ---------------------------------------------------------------------------------------------------------
 
 
-def _tell_access(access: Iterable[Access], drafts: Sequence[_Draft]) -> list[_Draft]:
+def _tell_access(access: Iterable[Access], drafts: Sequence[_Draft], lag: timedelta) -> list[_Draft]:
     """Adds what was given and taken to what has caused it; returns the rest, one draft for each moment."""
     own: dict[tuple[datetime, bool], list[str]] = {}
     caused: dict[tuple[int, bool], list[str]] = {}
     for one in sorted(access, key=lambda one: one.feature):
-        index = next((i for i in reversed(range(len(drafts))) if _explains(drafts[i], one)), None)
+        index = _cause_of(one, drafts, lag)
         found = own.setdefault((one.at, one.given), []) if index is None else caused.setdefault((index, one.given), [])
         if one.feature not in found:
             found.append(one.feature)
@@ -356,13 +358,23 @@ def _tell_access(access: Iterable[Access], drafts: Sequence[_Draft]) -> list[_Dr
     return [_Draft(_of_access(at, given, features)) for (at, given), features in own.items()]
 
 
+def _cause_of(access: Access, drafts: Sequence[_Draft], lag: timedelta) -> int | None:
+    """The last change before that can have caused it, else the first one after."""
+    found = [
+        (draft.change.at, index)
+        for index, draft in enumerate(drafts)
+        if draft.change and _explains(draft, access) and abs(access.at - draft.change.at) <= lag
+    ]
+    before = [index for at, index in found if at <= access.at + TOGETHER]
+    return before[-1] if before else next((index for _, index in found), None)
+
+
 def _explains(draft: _Draft, access: Access) -> bool:
     change = draft.change
     if change is None or draft.entry.kind not in (GIVING if access.given else TAKING):
         return False
     lines = [*change.after.lines, *(change.before.lines if change.before else ())]
-    is_its = any(line.item == access.item for line in lines)
-    return is_its and -TOGETHER <= access.at - change.at <= ACCESS_LAG
+    return any(line.item == access.item for line in lines)
 
 
 def _of_access(at: datetime, given: bool, features: Sequence[str]) -> Entry:

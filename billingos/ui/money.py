@@ -39,14 +39,6 @@ def short_money_text(amount: int, currency: str) -> str:
     return money_text(amount, currency)
 
 
-def price_text(amount: int, currency: str, interval: str, interval_count: int = 1) -> str:
-    """7900 usd a month → $79.00 / month; every 3 months → $79.00 / 3 months; paid once → $79.00."""
-    text = money_text(amount, currency)
-    if not interval:
-        return text
-    return f"{text} / {interval}" if interval_count == 1 else f"{text} / {interval_count} {interval}s"
-
-
 def short_number(value: int) -> str:
     """1234567 → 1.23M."""
     for step, letter in STEPS:

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billingos.dashboard.plan_words import Line
+from billingos.dashboard.plan_words import Line, names, price_of
 from billingos.dashboard.timeline import Access, Bill, Change, Entry, State, by_month, tell
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -114,6 +115,16 @@ def test_changes_of_what_is_bought(before: tuple[Line, ...], after: tuple[Line, 
     assert [entry[1] for entry in told(change(3, State("active", before), State("active", after)))] == [title]
 
 
+def test_prices_are_told_exactly() -> None:
+    small = replace(TEAM, amount=Decimal("0.5"), quantity=1000)
+    lines = (small, replace(SEATS, quantity=None), replace(PRO, amount=None))
+    quarterly = replace(TEAM, amount=1200, interval_count=3)
+    assert price_of(lines, "usd") == "$0.005 / month × 1,000 + billed by use + tiered price"
+    assert price_of((quarterly,), "jpy") == "¥1,200 / 3 months"
+    assert price_of((), "usd") == "no price"
+    assert names(lines) == "Team and 2 more"
+
+
 def test_in_a_trial_the_listed_price_tells_up_from_down() -> None:
     moved = change(3, State("trialing", (TEAM,)), State("trialing", (PRO,)))
     assert told(moved)[0][:2] == ("upgraded", "Upgraded from Team to Pro")
@@ -199,6 +210,13 @@ def test_renewals_and_other_changes_of_no_interest_tell_nothing() -> None:
 def test_access_without_a_cause_stands_for_itself() -> None:
     access = [Access(START + 9 * DAY, name, "si_unknown", given=False) for name in ("B", "A")]
     assert told(access=access) == [("access_ended", "Lost access to A and B", ())]
+
+
+def test_access_that_was_written_before_its_cause_is_told_with_it() -> None:
+    begun = change(2, None, ACTIVE, mrr=7900)
+    early = [Access(START, "SSO", "si_1", given=True)]
+    assert [kind for kind, _, _ in told(begun, access=early)] == ["subscribed", "access_given"]
+    assert [kind for kind, _, _ in told(begun, access=early, access_lag=5 * DAY)] == ["subscribed"]
 
 
 def test_payments_may_be_paused() -> None:
