@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from billingos.common.tenancy import platform_scope, scope
+from billingos.merchants import scopes as key_scopes
 from billingos.merchants.models import ApiKey, AuditEntry
 from billingos.merchants.selectors import authenticate_key
 from billingos.merchants.services import create_api_key, key_digest, revoke_api_key
@@ -61,14 +62,14 @@ def test_a_new_key_is_shown_once_and_works(
 def test_a_key_that_may_do_everything_says_so_in_one_word(business: Business, client: Client) -> None:
     client.post(business.url("api-keys/new"), SENT)
     html = text_of(client.get(business.url("api-keys")))
-    assert ">Everything<" in html
+    assert "Everything" in html
     assert "customers:write" not in html
 
 
 @pytest.mark.parametrize(
     ("sent", "scopes"),
     [
-        ({"access": "all", "scope_usage": "read"}, 16),
+        ({"access": "all", "scope_usage": "read"}, len(key_scopes.ALL)),
         ({"access": "some", "scope_usage": "write", "scope_customers": "read"}, ["customers:read", "usage:write"]),
         ({"kind": "publishable", "access": "some"}, ["catalog:read"]),
     ],
