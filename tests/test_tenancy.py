@@ -293,13 +293,15 @@ def test_every_page_is_for_the_merchants_own_people_and_hides_other_merchants_ob
 ) -> None:
     fill_what_the_path_leaves_empty(scene)
     merchant = scene.api.merchant
+    things = {
+        "customer_id": scene.customer["id"],
+        "subscription_id": scene.subscription["id"],
+        "product_id": scene.product["id"],
+        "meter_id": scene.api.found("/meters")["data"][0]["id"],
+        "insight_id": scene.api.found("/insights")["data"][0]["id"],
+    }
     with scope(merchant.id):
-        things = {
-            "customer_id": scene.customer["id"],
-            "subscription_id": scene.subscription["id"],
-            "product_id": scene.product["id"],
-            "meter_id": scene.api.found("/meters")["data"][0]["id"],
-            "insight_id": scene.api.found("/insights")["data"][0]["id"],
+        things |= {
             "key_id": ApiKey.objects.for_merchant(merchant.id).values_list("id", flat=True)[0],
             "event_id": WebhookEvent.objects.filter(merchant=merchant).values_list("id", flat=True)[0],
             "membership_id": Membership.objects.for_merchant(merchant.id).values_list("id", flat=True)[0],

@@ -1,4 +1,4 @@
-"""Prices in words: $79.00 / month, from what Stripe calls unit amounts, intervals and tiers."""
+"""Prices of every kind in words: $79.00 / month, from what Stripe calls unit amounts, intervals and tiers."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,8 +11,8 @@ from subscriptions.models import Price
 from subscriptions.mrr import unit_price
 
 
-def price_text(price: Price) -> str:
-    """$79.00 / month; €490.00 / 2 years; $10.00 once; From $0.01 / month for a price in tiers."""
+def price_words(price: Price) -> str:
+    """$79.00 / month; €490.00 / 2 years; $10.00 once; Tiers / month for what tier_texts tells."""
     return f"{_amount(price)}{_rhythm(price)}"
 
 

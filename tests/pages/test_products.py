@@ -9,7 +9,7 @@ from django.test import Client
 
 from billingos.common.ids import uuid7
 from billingos.common.tenancy import scope
-from billingos.dashboard.prices import price_text, tier_texts
+from billingos.dashboard.prices import price_words, tier_texts
 from billingos.merchants.models import Membership, Merchant, User
 from billingos.merchants.services import add_member
 from subscriptions.models import Price, Product, ProductVersion
@@ -165,7 +165,7 @@ TIERS = [
 )
 def test_prices_in_words(fields: dict[str, Any], text: str) -> None:
     price = Price(**{"currency": "usd", "interval": "month", "interval_count": 1, **fields})
-    assert price_text(price) == text
+    assert price_words(price) == text
 
 
 def test_tiers_in_words() -> None:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponseBase
 
 from billingos.common.tenancy import scope
 from billingos.dashboard.pages import Visit, merchant_page
-from billingos.dashboard.prices import price_text, tier_texts, tiers_rule
+from billingos.dashboard.prices import price_words, tier_texts, tiers_rule
 from billingos.ui.listing import NEWEST, Filter, Listing, Order
 from entitlements.selectors import products as products_with_features
 from subscriptions.models import Price, Product, ProductVersion
@@ -114,4 +114,4 @@ def _row(product: Product, prices: Mapping[UUID, Price], standing: Standing) -> 
 
 
 def _line(price: Price) -> PriceLine:
-    return PriceLine(price, price_text(price), tier_texts(price), tiers_rule(price))
+    return PriceLine(price, price_words(price), tier_texts(price), tiers_rule(price))
