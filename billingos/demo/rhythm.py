@@ -115,11 +115,16 @@ class Rhythm:
             if meter["aggregation"] == "sum":
                 since = max(self._period_start(span, self._script.end), span.start).date()
                 amount *= self._factors.get(span.customer, 1) if since < day < self._script.end.date() else 1
-                yield from self._event(span, meter["key"], day, 0, round(amount), time(12))
+                yield from self._event(span, meter["key"], day, 0, round(amount), self._hour(span, day))
             elif self._habits[span.customer].files:
                 count = int(amount + self._draw(span.customer, f"{meter['key']}/{day}/more").random())
                 for number in range(count):
                     yield from self._event(span, meter["key"], day, number, 1, time(8 + number % 12, number % 60))
+
+    def _hour(self, span: Span, day: date) -> time:
+        """When the day's calls are told of, in one event."""
+        draw = self._draw(span.customer, f"{day}/hour")
+        return time(draw.randrange(6, 20), draw.randrange(60), draw.randrange(60))
 
     def _event(self, span: Span, meter: str, day: date, number: int, value: int, at: time) -> Iterator[UsageEvent]:
         if value:
@@ -129,9 +134,10 @@ class Rhythm:
     def _amount(self, span: Span, meter: Mapping[str, str], day: date) -> float:
         habit = self._habits[span.customer]
         limit = self._script.merchant.plans[span.terms.plan].limits.get(meter["key"])
+        monthly = limit / 12 if limit and span.terms.interval == "year" else limit  # a year's has to last
         months = (day - self._script.start.date()).days / 30
         share = min(max(habit.share * math.pow(1 + habit.growth, months), 0.05), 0.78)
-        amount = share * (limit or WITHOUT_LIMIT[meter["aggregation"]]) / WORKDAYS
+        amount = share * (monthly or WITHOUT_LIMIT[meter["aggregation"]]) / WORKDAYS
         amount *= habit.weekend if day.weekday() > 4 else 1
         if span.customer == self.dropped and day > self._script.end.date() - timedelta(days=DROPPED_DAYS):
             amount *= DROPPED
