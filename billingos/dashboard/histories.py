@@ -204,8 +204,8 @@ def bill_of(row: Invoice) -> Bill:
 
 
 def access_of(row: Entitlement) -> list[Access]:
-    """That it was given, and if so, that it ended."""
+    """That it was given, and if so, that it ended. Without its limit: the row has today's, which a change of plan may
+    have moved since."""
     item = row.source.removeprefix("subscription_item:")
-    feature = row.feature.name if row.limit is None else f"{row.feature.name} ({row.limit:,})"
-    given = [Access(row.granted_at, feature, item, given=True)]
+    given = [Access(row.granted_at, row.feature.name, item, given=True)]
     return given if row.ended_at is None else [*given, Access(row.ended_at, row.feature.name, item, given=False)]
