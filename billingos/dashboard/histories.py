@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -61,9 +62,14 @@ def story_of_subscription(subscription: Subscription, *, before: datetime | None
 
 
 def _read(rows: QuerySet[Any], before: datetime | None, *ties: str) -> list[Any]:
-    if before:
-        rows = rows.filter(at__lt=before + AROUND)
-    return list(rows.order_by("-at", *(f"-{name}" for name in ties or ("id",)))[:READ])
+    """The rows of the page and those just after it, which may belong to its entries; newest first, in one statement."""
+    order = ["at", *(ties or ("id",))]
+    back = [f"-{name}" for name in order]
+    if before is None:
+        return list(rows.order_by(*back)[:READ])
+    page = rows.filter(at__lt=before).order_by(*back)[:READ]
+    after = rows.filter(at__gte=before, at__lt=before + AROUND).order_by(*order)[:READ]
+    return sorted(page.union(after, all=True), key=attrgetter(*order), reverse=True)
 
 
 def _read_access(customer: Customer, before: datetime | None) -> list[Entitlement]:
@@ -86,13 +92,14 @@ def _told(
         list(chain.from_iterable(access_of(row) for row in rows.get("access", ()))),
         **about,
     )
-    shown, older = _page(entries, before, _whole_since([rows["changes"], rows["bills"]]))
+    shown, older = _page(entries, before, _whole_since([rows["changes"], rows["bills"]], before))
     return Story(by_month(shown), older, list(rows["bills"]))
 
 
-def _whole_since(sources: Iterable[Sequence[Any]]) -> datetime | None:
+def _whole_since(sources: Iterable[Sequence[Any]], before: datetime | None) -> datetime | None:
     """The instant after which nothing is missing, where more rows are there than were read."""
-    return max((rows[-1].at for rows in sources if len(rows) == READ), default=None)
+    read = [[row.at for row in rows if before is None or row.at < before] for rows in sources]
+    return max((instants[-1] for instants in read if len(instants) == READ), default=None)
 
 
 def _page(

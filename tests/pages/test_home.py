@@ -100,7 +100,9 @@ def test_figures_and_names_of_what_changed(shop: Merchant, page: tuple[Client, s
     assert figure(html, "Trials")[0] == "1"
     assert figure(html, "Churned in 30 days") == ("1", "$49.00 of MRR")
     assert figure(html, "Past due") == ("1", "$25.00 to recover")
-    movements = re.findall(r'<span class="name"><a [^>]*>(.*?)</a></span>.*?<span class="number">(.*?)</span>', html, re.DOTALL)
+    movements = re.findall(
+        r'<span class="name"><a [^>]*>(.*?)</a></span>.*?<span class="number">(.*?)</span>', html, re.DOTALL
+    )
     assert movements == [("Person 002", "+$79.00"), ("Person 001", "\N{MINUS SIGN}$49.00")]
     assert "/docs/metrics#what-changed" in html
 
