@@ -14,7 +14,15 @@ from typing import Any
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
-from billingos.merchants.roles import BILLING_WRITE, READ, role_allows
+from billingos.merchants.roles import (
+    BILLING_WRITE,
+    CONNECT_MANAGE,
+    KEYS_MANAGE,
+    READ,
+    TEAM_MANAGE,
+    WEBHOOKS_REPLAY,
+    role_allows,
+)
 
 ROLES = ("owner", "admin", "developer", "viewer", "staff", "customer", "anonymous")
 MEMBERS = ROLES[:4]
@@ -44,33 +52,55 @@ VIEWERS = {
     Area.ACCOUNTS: ("anonymous", "admin"),
     Area.PUBLIC: ("anonymous",),
 }
-# The API answers in JSON, to keys. Of the admin: what only sends on, is closed to all, or answers its own scripts.
+# The API answers in JSON, to keys. Of the portal: what is left over is not found. Of the admin: what only sends on, is
+# closed to all, or answers its own scripts.
 NOT_PAGES = re.compile(
     r"api/"
+    r"|portal/<path:anything>$"
     r"|ops/(login|logout|password_change)/|ops/r/|ops/\(\?P<url>|ops/.*<path:object_id>/(history/|delete/)?$"
     r"|ops/.*/add/$|ops/(autocomplete|jsi18n|search)/"
 )
 # Beyond reading: what a GET of the page needs. Others need the permission to read, which every role has.
-NEEDS: Mapping[str, str] = {"dashboard:cancel_subscription": BILLING_WRITE}
+NEEDS: Mapping[str, str] = {
+    "dashboard:api_keys": KEYS_MANAGE,
+    "dashboard:cancel_subscription": BILLING_WRITE,
+    "dashboard:connect_again": CONNECT_MANAGE,
+    "dashboard:connect_done": CONNECT_MANAGE,
+    "dashboard:invite": TEAM_MANAGE,
+    "dashboard:member_role": TEAM_MANAGE,
+    "dashboard:new_api_key": KEYS_MANAGE,
+    "dashboard:remove_member": TEAM_MANAGE,
+    "dashboard:replay_failed": WEBHOOKS_REPLAY,
+    "dashboard:revoke_api_key": KEYS_MANAGE,
+    "dashboard:withdraw_invitation": TEAM_MANAGE,
+}
+# Who has the link may look, signed in or not; the demo's choice of customers and the farewell are for all.
+FOR_ALL = {"dashboard:invitation", "portal:demo", "portal:link", "portal:sign-out"}
 # Pages about one's second factor: there are none for whoever has no second factor. One of those who walk has it.
 OF_TWO_FACTORS = {"mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes"}
 HAS_TWO_FACTORS = "admin"
-# Values that no row has. The rows of the demo fill the rest, see casting.py.
+# Values that no row has. The rows of the demo fill the rest, and casting.py makes what MADE names.
 GIVEN: Mapping[str, Mapping[str, str]] = {
     "docs": {"name": "api"},
     "account_confirm_email": {"key": "expired"},
     "account_reset_password_from_key": {"uidb36": "1", "key": "expired-link"},
     "admin:app_list": {"app_label": "merchants"},
+    "portal:card-added": {"signed": "expired"},
 }
+MADE: Mapping[str, tuple[str, ...]] = {"dashboard:invitation": ("token",), "portal:link": ("token",)}
 # More to look at than the plain address: a search that finds something, one that finds nothing, a filter.
 VARIANTS: Mapping[str, tuple[str, ...]] = {
-    "dashboard:customers": ("q=a", "q=nobody-is-called-so"),
+    "dashboard:audit": ("q=nothing-is-called-so",),
     "dashboard:choose": ("all",),
+    "dashboard:customers": ("q=a", "q=nobody-is-called-so"),
     "dashboard:home": ("range=30d",),
+    "dashboard:inbox": ("status=failed",),
     "dashboard:insights": ("status=all", "status=resolved&severity=info"),
     "dashboard:meter": ("days=90", "live=1"),
     "dashboard:products": ("q=nothing-is-called-so",),
+    "dashboard:subscriptions": ("status=canceled", "q=nobody-is-called-so"),
     "dashboard:usage": ("q=nothing-is-called-so",),
+    "portal:overview": ("notice=canceled",),
 }
 
 
@@ -95,7 +125,7 @@ class Route:
 
     def outcome(self, role: str) -> Outcome:
         """What `role`, a member of the merchant in the address if it is one of MEMBERS, should get."""
-        return OUTCOMES[self.area](self, role)
+        return Outcome.OPEN if self.name in FOR_ALL else OUTCOMES[self.area](self, role)
 
 
 def _of_dashboard(route: Route, role: str) -> Outcome:
@@ -165,13 +195,23 @@ def _is_page(route: Route, callback: Any) -> bool:
 
 
 def methods_of(view: Any) -> set[str]:
-    """What @require_POST and its like let through; for a class, what it has methods for."""
+    """What @require_POST, merchant_page and their like let through; for a class, what it has methods for."""
     if found := getattr(view, "view_class", None):
         return {name.upper() for name in found.http_method_names if hasattr(found, name)}
     allowed = {"GET", "POST"}
-    while view is not None:
-        if inspect.isfunction(view):
-            listed = inspect.getclosurevars(view).nonlocals.get("request_method_list")
-            allowed &= set(listed) if listed else allowed
-        view = getattr(view, "__wrapped__", None)
+    for held in _held_by(view):
+        for name in ("request_method_list", "methods"):  # Django's decorators; merchant_page
+            allowed &= set(held.get(name) or allowed)
     return allowed
+
+
+def _held_by(view: Any) -> Iterator[Mapping[str, Any]]:
+    """What the view and the functions that it wraps hold on to, by name."""
+    waiting, seen = [view], set()
+    while waiting:
+        function = waiting.pop()
+        if inspect.isfunction(function) and function not in seen:
+            seen.add(function)
+            held = inspect.getclosurevars(function).nonlocals
+            waiting += [getattr(function, "__wrapped__", None), *held.values()]
+            yield held

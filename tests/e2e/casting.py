@@ -7,7 +7,8 @@ again) and prints what the walk must know, as one line of JSON.
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -20,20 +21,33 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Count
 from django.template.loader import render_to_string
 from django.test import RequestFactory
+from django.utils import timezone
 
 from billingos import urls
 from billingos.common.tenancy import platform_scope, scope
 from billingos.demo.seeding import ensure_user
-from billingos.merchants.models import Membership, Merchant, User
+from billingos.merchants.models import Invitation, Membership, Merchant, User
 from billingos.merchants.services import add_member, create_merchant
+from billingos.merchants.services.keys import key_digest
+from billingos.portal.demo import _rows
 from billingos.stripe_gateway.accounts import create_account
-from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, Route, routes
+from customers.models import Customer, PortalSession
+from customers.portal_sessions import create_portal_session
+from subscriptions.models import Subscription
+from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, MADE, Route, routes
 
 SLUG = "northwind"
 EMPTY = {"blank": False, "fresh": True}  # merchants with nothing: before and after Stripe was connected
 A_DAY = 86_400
 # Parameters that are not named after their model.
 NAMED_OTHERWISE = {"event": "webhookevent", "key": "apikey", "version": "productversion", "member": "membership"}
+
+# Of these, not the newest row: whose page has the most on it, and what can still be done.
+MORE_TO_SHOW: Mapping[str, Callable[[Any], Any]] = {
+    "customers.Customer": lambda rows: rows.annotate(much=Count("subscriptions")).order_by("-much", "pk"),
+    "merchants.ApiKey": lambda rows: rows.filter(revoked_at=None),
+    "subscriptions.Subscription": lambda rows: rows.filter(status="active", cancel_at_period_end=False),
+}
 
 
 def tell() -> None:
@@ -45,10 +59,13 @@ def cast() -> dict[str, Any]:
     with platform_scope():
         merchant = Merchant.objects.get(slug=SLUG)
     people = _people(merchant)
+    customer = _customer_of_the_portal(merchant)
+    made = _made(merchant, people["owner"], customer)
     return {
         "slug": SLUG,
+        "customer": str(customer.id),
         "sessions": {role: _session(person) for role, person in people.items()},
-        "values": {route.name: dict(_values(merchant, route)) for route in routes()},
+        "values": {route.name: {**dict(_values(merchant, route)), **made.get(route.name, {})} for route in routes()},
         "empty": [_empty(people["newcomer"], slug, connected) for slug, connected in EMPTY.items()],
         "errors": dict(_errors()),
     }
@@ -62,12 +79,13 @@ def _people(merchant: Merchant) -> dict[str, User]:
         owner = Membership.objects.for_merchant(merchant.id).select_related("user").filter(role="owner")[0].user
     others = {role: _member(merchant, role) for role in Membership.Role.values if role != Membership.Role.OWNER}
     _give_two_factors(others[HAS_TWO_FACTORS])
+    _member(merchant, Membership.Role.VIEWER, "colleague")  # the newest, whom nobody's own pages are about
     staff = User.objects.filter(is_staff=True).order_by("date_joined")[0]
     return {"owner": owner, **others, "staff": staff, "newcomer": _person("newcomer@blank.example")}
 
 
-def _member(merchant: Merchant, role: str) -> User:
-    user = _person(f"{role}@{merchant.slug}.example")
+def _member(merchant: Merchant, role: str, name: str = "") -> User:
+    user = _person(f"{name or role}@{merchant.slug}.example")
     add_member(merchant=merchant, user=user, role=Membership.Role(role))
     return user
 
@@ -111,7 +129,7 @@ def _values(merchant: Merchant, route: Route) -> Iterator[tuple[str, str]]:
     """A value for each parameter of the page that the rows of the merchant can give."""
     given = GIVEN.get(route.name, {})
     yield from given.items()
-    for parameter in set(route.parameters) - set(given):
+    for parameter in set(route.parameters) - {*given, *MADE.get(route.name, ())}:
         if parameter == "slug":
             yield parameter, merchant.slug
         elif found := _row(merchant, _model_for(route, parameter)):
@@ -137,10 +155,41 @@ def _row(merchant: Merchant, model: Any) -> str | None:
         rows = model._default_manager.order_by("-pk")
         if any(field.name == "merchant" for field in model._meta.fields):
             rows = rows.filter(merchant=merchant)
-        if model._meta.label == "customers.Customer":
-            rows = rows.annotate(much=Count("subscriptions")).order_by("-much", "pk")
+        rows = MORE_TO_SHOW.get(model._meta.label, lambda rows: rows)(rows)
         found = rows.values_list("pk", flat=True).first()
     return str(found) if found else None
+
+
+# --- What is made for the walk ---------------------------------------------------------------------------------------
+
+
+def _customer_of_the_portal(merchant: Merchant) -> Customer:
+    """One whom the demo offers, with a plan to cancel."""
+    return next(customer for customer, state in _rows(merchant) if state == Subscription.Status.ACTIVE)
+
+
+def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict[str, str]]:
+    """Page → parameter → value: links that hold as long as the walk, and the customer's own subscription."""
+    invited, link = secrets.token_urlsafe(32), create_portal_session(merchant=merchant, customer=customer)
+    lasting = timezone.now() + timedelta(days=1)
+    with scope(merchant.id):
+        PortalSession.objects.filter(id=link.session.id).update(expires_at=lasting)
+        Invitation.objects.update_or_create(
+            merchant=merchant,
+            email=f"invited@{merchant.slug}.example",
+            defaults={
+                "role": Membership.Role.VIEWER,
+                "digest": key_digest(invited),
+                "invited_by": owner,
+                "expires_at": lasting,
+            },
+        )
+        own = Subscription.objects.for_merchant(merchant.id).filter(customer=customer, status="active")[0]
+    return {
+        "dashboard:invitation": {"token": invited},
+        "portal:link": {"token": link.link_token},
+        "portal:cancel": {"subscription_id": str(own.id)},
+    }
 
 
 # --- Pages that nobody can ask for -----------------------------------------------------------------------------------

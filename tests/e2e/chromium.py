@@ -11,14 +11,11 @@ from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 PLACES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",)
-# A host that the stack does not serve, for the page that says so.
-FOREIGN_HOST = "foreign.example"
 ARGUMENTS = (
     "--no-sandbox",  # as root there is none
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--font-render-hinting=none",
-    f"--host-resolver-rules=MAP {FOREIGN_HOST} 127.0.0.1",
 )
 
 

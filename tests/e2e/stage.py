@@ -39,22 +39,19 @@ class Stage:
         context = browser.new_context(base_url=self.url, reduced_motion="reduce", **options)
         if session := self.cast["sessions"].get(role):
             context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": self.url}])
-        elif role == "customer" and self.has_portal:
-            _enter_portal(context, self.demo["portal_url"])
+        elif role == "customer":
+            _enter_portal(context, self.demo["portal_url"], self.cast["customer"])
         return context
 
-    @property
-    def has_portal(self) -> bool:
-        return bool(self.demo.get("portal_url"))
 
-
-def _enter_portal(context: BrowserContext, url: str) -> None:
-    """As a customer does with a link: it is opened, and its button, if it has one, exchanges it for a cookie."""
+def _enter_portal(context: BrowserContext, url: str, customer: str) -> None:
+    """As the demo offers it: a customer is chosen, and the link's button exchanges it for a cookie."""
     tab = context.new_page()
     tab.goto(url)
-    if tab.locator("form[method=post] button").count() == 1:
-        tab.locator("form[method=post] button").click()
-        tab.wait_for_load_state()
+    tab.locator(f"form:has(input[name=customer][value='{customer}']) button").click()
+    tab.wait_for_url("**/portal/s/*")
+    tab.locator("main form[method=post] button").click()
+    tab.wait_for_url("**/portal/")
     tab.close()
 
 

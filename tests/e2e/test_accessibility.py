@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.addresses import VIEWERS, Area, Route, routes
+from tests.e2e.addresses import VIEWERS, Route, routes
 from tests.e2e.conftest import TabOf
 from tests.e2e.stage import Stage
 from tests.e2e.tab import told
@@ -14,8 +14,6 @@ pytestmark = [pytest.mark.long, pytest.mark.stack]
 
 @pytest.mark.parametrize("route", routes(), ids=lambda route: route.name)
 def test_axe_finds_nothing_grave(route: Route, stage: Stage, tab_of: TabOf) -> None:
-    if route.area is Area.PORTAL and not stage.has_portal:
-        pytest.skip("the demo has no portal yet: demo.json names no portal_url")
     for viewer in VIEWERS[route.area]:
         tab, path = tab_of(viewer), stage.path(route)
         answer = tab.page.request.get(path)

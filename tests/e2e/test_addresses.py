@@ -5,15 +5,16 @@ from django.apps import apps
 from django.urls import Resolver404, resolve
 from django.views.decorators.http import require_GET, require_POST
 
+from billingos.dashboard.pages import merchant_page
 from billingos.merchants.roles import PERMISSIONS
-from tests.e2e.addresses import GIVEN, NEEDS, VARIANTS, Outcome, Route, methods_of, routes
+from tests.e2e.addresses import FOR_ALL, GIVEN, MADE, NEEDS, VARIANTS, Outcome, Route, methods_of, routes
 from tests.e2e.casting import _model_for
 
 BY_NAME = {route.name: route for route in routes()}
 
 
 def test_the_tables_name_pages_that_exist() -> None:
-    assert {*GIVEN, *NEEDS, *VARIANTS} <= set(BY_NAME)
+    assert {*FOR_ALL, *GIVEN, *MADE, *NEEDS, *VARIANTS} <= set(BY_NAME)
     assert set(NEEDS.values()) <= set(PERMISSIONS)
 
 
@@ -24,7 +25,7 @@ def test_every_name_is_used_once() -> None:
 @pytest.mark.parametrize("route", routes(), ids=lambda route: route.name)
 def test_every_parameter_can_be_filled(route: Route) -> None:
     """A parameter named after its model is (`customer_id`); any other needs a word in casting.py or addresses.py."""
-    for parameter in set(route.parameters) - {"slug", *GIVEN.get(route.name, {})}:
+    for parameter in set(route.parameters) - {"slug", *GIVEN.get(route.name, {}), *MADE.get(route.name, ())}:
         model = _model_for(route, parameter)
         assert model in apps.get_models(), parameter
 
@@ -45,6 +46,8 @@ def test_what_only_takes_posts_is_no_page() -> None:
     assert methods_of(view) == {"GET", "POST"}
     assert methods_of(require_POST(view)) == {"POST"}
     assert methods_of(require_GET(view)) == {"GET"}
+    assert methods_of(merchant_page("home", methods=("POST",))(lambda visit: None)) == {"POST"}
+    assert {"dashboard:keep_subscription", "dashboard:connect"}.isdisjoint(BY_NAME)
 
 
 def test_who_may_see_what() -> None:

@@ -17,7 +17,7 @@ SIGN_IN = "/accounts/login/"
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", routes(), ids=lambda route: route.name)
 def test_walk(route: Route, role: str, stage: Stage, tab_of: TabOf) -> None:
-    tab = tab_in(role, stage, tab_of)
+    tab = tab_of(role)
     CHECKS[route.outcome(role)](tab, stage.path(route))
     for query in VARIANTS.get(route.name, ()) if route.outcome(role) is Outcome.OPEN else ():
         assert_in_order(tab, f"{stage.path(route)}?{query}")
@@ -31,12 +31,6 @@ def test_walk_where_there_is_nothing_yet(route: Route, stage: Stage, tab_of: Tab
     for slug in stage.cast["empty"]:
         check = assert_in_order if route.parameters == ("slug",) else assert_hidden
         check(tab_of("newcomer"), stage.path(route, slug=slug))
-
-
-def tab_in(role: str, stage: Stage, tab_of: TabOf) -> Tab:
-    if role == "customer" and not stage.has_portal:
-        pytest.skip("the demo has no portal yet: demo.json names no portal_url")
-    return tab_of(role)
 
 
 # --- What each outcome looks like ------------------------------------------------------------------------------------
