@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from billingos.common.mirrored import instant, reference
 from billingos.dashboard.plan_words import Line
@@ -24,6 +23,7 @@ from subscriptions.selectors import all_invoices, changes
 
 PAGE = 25  # entries
 READ = 100  # rows of a kind for one page
+READ_ACCESS = 500  # entitlements: they are few, and changed in place
 CLOCK_LEAP = timedelta(days=14)  # so far may a test clock have moved on before its events were applied
 AROUND = timedelta(days=14)  # an entry's cause, or what it has caused, may lie on the other side of the page's end
 CREATION = 0  # the position of a subscription's first change
@@ -42,64 +42,66 @@ class Story:
 def story_of_customer(customer: Customer, *, before: datetime | None = None) -> Story:
     """Everything that happened to the customer, newest first. Four statements."""
     theirs = Subscription.objects.for_merchant(customer.merchant_id).filter(customer=customer)
-    rows: dict[str, list[Any]] = {
-        "changes": _read(changes(customer.merchant_id, theirs.values_list("stripe_id")), before, "position", "id"),
-        "bills": _read(all_invoices(customer.merchant_id, customer=customer), before),
-        "access": _read_access(customer, before),
-    }
+    told_by = _Sources(
+        _read(changes(customer.merchant_id, theirs.values_list("stripe_id")), before, "position"),
+        _read(all_invoices(customer.merchant_id, customer=customer), before),
+        list(entitlements(customer).order_by("-updated_at", "-id")[:READ_ACCESS]),
+    )
     access_lag = CLOCK_LEAP if customer.test_clock_id else ACCESS_LAG
-    return _told(customer.merchant_id, rows, before, created_at=customer.stripe_created_at, access_lag=access_lag)
+    return _told(customer.merchant_id, told_by, before, created_at=customer.stripe_created_at, access_lag=access_lag)
 
 
 def story_of_subscription(subscription: Subscription, *, before: datetime | None = None) -> Story:
     """What happened to the subscription. Three statements."""
     merchant_id = subscription.merchant_id
-    rows = {
-        "changes": _read(changes(merchant_id, [subscription.stripe_id]), before, "position", "id"),
-        "bills": _read(all_invoices(merchant_id, subscription=subscription), before),
-    }
-    return _told(merchant_id, rows, before)
+    told_by = _Sources(
+        _read(changes(merchant_id, [subscription.stripe_id]), before, "position"),
+        _read(all_invoices(merchant_id, subscription=subscription), before),
+    )
+    return _told(merchant_id, told_by, before)
 
 
-def _read(rows: QuerySet[Any], before: datetime | None, *ties: str) -> list[Any]:
-    """The rows of the page and those just after it, which may belong to its entries; newest first, in one statement."""
-    order = ["at", *(ties or ("id",))]
-    back = [f"-{name}" for name in order]
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Rows with an `at`, newest first; `whole_since` is the instant after which none is missing, None if none is."""
+
+    rows: list[Any]
+    whole_since: datetime | None
+
+
+def _read(rows: QuerySet[Any], before: datetime | None, *ties: str) -> _Read:
+    """The newest rows before `before`, and in the same statement the first ones after it, which may belong to them."""
+    down = ("-at", *(f"-{name}" for name in ties), "-id")
     if before is None:
-        return list(rows.order_by(*back)[:READ])
-    page = rows.filter(at__lt=before).order_by(*back)[:READ]
-    after = rows.filter(at__gte=before, at__lt=before + AROUND).order_by(*order)[:READ]
-    return sorted(page.union(after, all=True), key=attrgetter(*order), reverse=True)
+        found = list(rows.order_by(*down)[:READ])
+    else:
+        up = [name.removeprefix("-") for name in down]
+        after = rows.filter(at__gte=before, at__lt=before + AROUND).order_by(*up)[:READ]
+        found = list(rows.filter(at__lt=before).order_by(*down)[:READ].union(after, all=True))
+        found.sort(key=lambda row: [getattr(row, name) for name in up], reverse=True)
+    asked = [row for row in found if before is None or row.at < before]
+    return _Read(found, asked[-1].at if len(asked) == READ else None)
 
 
-def _read_access(customer: Customer, before: datetime | None) -> list[Entitlement]:
-    rows = entitlements(customer)
-    if before:
-        rows = rows.filter(Q(granted_at__lt=before + AROUND) | Q(ended_at__lt=before + AROUND))
-    return list(rows.order_by("-updated_at", "-id")[:READ])
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    changes: _Read
+    bills: _Read
+    access: Sequence[Entitlement] = ()
 
 
-def _told(
-    merchant_id: UUID,
-    rows: Mapping[str, Sequence[Any]],
-    before: datetime | None,
-    **about: Any,
-) -> Story:
-    product_names = _product_names(merchant_id, rows["changes"])
+def _told(merchant_id: UUID, told_by: _Sources, before: datetime | None, **about: Any) -> Story:
+    rows, bills = told_by.changes.rows, told_by.bills.rows
+    product_names = _product_names(merchant_id, rows)
     entries = tell(
-        [change_of(row, product_names) for row in reversed(rows["changes"])],
-        [bill_of(row) for row in reversed(rows["bills"])],
-        list(chain.from_iterable(access_of(row) for row in rows.get("access", ()))),
+        [change_of(row, product_names) for row in reversed(rows)],
+        [bill_of(row) for row in reversed(bills)],
+        list(chain.from_iterable(access_of(row) for row in told_by.access)),
         **about,
     )
-    shown, older = _page(entries, before, _whole_since([rows["changes"], rows["bills"]], before))
-    return Story(by_month(shown), older, list(rows["bills"]))
-
-
-def _whole_since(sources: Iterable[Sequence[Any]], before: datetime | None) -> datetime | None:
-    """The instant after which nothing is missing, where more rows are there than were read."""
-    read = [[row.at for row in rows if before is None or row.at < before] for rows in sources]
-    return max((instants[-1] for instants in read if len(instants) == READ), default=None)
+    limits = [one.whole_since for one in (told_by.changes, told_by.bills) if one.whole_since]
+    shown, older = _page(entries, before, max(limits, default=None))
+    return Story(by_month(shown), older, bills)
 
 
 def _page(
