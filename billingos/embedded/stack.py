@@ -185,7 +185,12 @@ class Stack:
         )
 
     def _announce_end(self) -> None:
-        self.console.say(readiness.headline(self._seconds))
+        if readiness.demo_is_ready(self.demo_file, self.base_url):
+            self.console.say(readiness.headline(self._seconds))
+        else:
+            self.console.say(
+                "the demo's year stopped half-way; its lines above say why. The next start goes on with it."
+            )
 
     @property
     def _seconds(self) -> float:

@@ -1,11 +1,14 @@
 """The walk's list of pages, without a browser: it is whole, and it knows how to fill each address."""
 
+from typing import Any
+
 import pytest
 from django.apps import apps
+from django.http import HttpResponse
 from django.urls import Resolver404, resolve
 from django.views.decorators.http import require_GET, require_POST
 
-from billingos.dashboard.pages import merchant_page
+from billingos.dashboard.pages import Visit, merchant_page
 from billingos.merchants.roles import PERMISSIONS
 from tests.e2e.addresses import FOR_ALL, GIVEN, MADE, NEEDS, VARIANTS, Outcome, Route, methods_of, routes
 from tests.e2e.casting import _model_for
@@ -42,11 +45,13 @@ def test_a_filled_address_leads_to_its_page(route: Route) -> None:
 
 def test_what_only_takes_posts_is_no_page() -> None:
     def view(request: object) -> None: ...
+    def page(visit: Visit, /, *_: Any, **__: Any) -> HttpResponse:
+        return HttpResponse()
 
     assert methods_of(view) == {"GET", "POST"}
     assert methods_of(require_POST(view)) == {"POST"}
     assert methods_of(require_GET(view)) == {"GET"}
-    assert methods_of(merchant_page("home", methods=("POST",))(lambda visit: None)) == {"POST"}
+    assert methods_of(merchant_page("home", methods=("POST",))(page)) == {"POST"}
     assert {"dashboard:keep_subscription", "dashboard:connect"}.isdisjoint(BY_NAME)
 
 
