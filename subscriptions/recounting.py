@@ -10,8 +10,9 @@ from uuid import UUID
 from billingos.common.ids import uuid7
 from billingos.merchants.selectors import settings_of
 from subscriptions.history import LAST
-from subscriptions.models import Price, Subscription, SubscriptionChange
+from subscriptions.models import Subscription, SubscriptionChange
 from subscriptions.mrr import subscription_mrr
+from subscriptions.standing import as_stripe_has_it
 
 
 def recount_paused(merchant_id: UUID) -> int:
@@ -56,22 +57,6 @@ def _line(last: SubscriptionChange, row: Subscription) -> SubscriptionChange:
 
 def _as_stripe_has_it(row: Subscription) -> dict[str, Any]:
     """As much of Stripe's object as MRR is calculated from."""
-    items = [{"quantity": item.quantity, "price": _price(item.price)} for item in row.items.all()]
+    items = [{"quantity": item.quantity, "price": as_stripe_has_it(item.price)} for item in row.items.all()]
     paused = {"behavior": "void"} if row.collection_paused else None
     return {"status": row.status, "pause_collection": paused, "items": {"data": items}}
-
-
-def _price(price: Price) -> dict[str, Any]:
-    recurring = {
-        "interval": price.interval,
-        "interval_count": price.interval_count,
-        "usage_type": price.usage_type,
-    }
-    return {
-        "unit_amount": price.unit_amount,
-        "unit_amount_decimal": price.unit_amount_decimal,
-        "billing_scheme": price.billing_scheme,
-        "tiers_mode": price.tiers_mode,
-        "tiers": price.tiers,
-        "recurring": recurring if price.interval else None,
-    }

@@ -188,9 +188,7 @@ class Stack:
         if readiness.demo_is_ready(self.demo_file, self.base_url):
             self.console.say(readiness.headline(self._seconds))
         else:
-            self.console.say(
-                "the demo's year stopped half-way; its lines above say why. The next start goes on with it."
-            )
+            self.console.say("the demo's year stopped half-way: the lines above say why, and the next start goes on")
 
     @property
     def _seconds(self) -> float:
