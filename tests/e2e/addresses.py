@@ -85,9 +85,10 @@ GIVEN: Mapping[str, Mapping[str, str]] = {
     "account_confirm_email": {"key": "expired"},
     "account_reset_password_from_key": {"uidb36": "1", "key": "expired-link"},
     "admin:app_list": {"app_label": "merchants"},
+    "dashboard:invitation": {"token": "of-the-walk"},
     "portal:card-added": {"signed": "expired"},
 }
-MADE: Mapping[str, tuple[str, ...]] = {"dashboard:invitation": ("token",), "portal:link": ("token",)}
+MADE: Mapping[str, tuple[str, ...]] = {"portal:link": ("token",)}
 # More to look at than the plain address: a search that finds something, one that finds nothing, a filter.
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dashboard:audit": ("q=nothing-is-called-so",),

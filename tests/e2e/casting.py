@@ -169,8 +169,9 @@ def _customer_of_the_portal(merchant: Merchant) -> Customer:
 
 
 def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict[str, str]]:
-    """Page → parameter → value: links that hold as long as the walk, and the customer's own subscription."""
-    invited, link = secrets.token_urlsafe(32), create_portal_session(merchant=merchant, customer=customer)
+    """Page → parameter → value: a link that holds as long as the walk, and the customer's own subscription. An
+    invitation is made too."""
+    link = create_portal_session(merchant=merchant, customer=customer)
     lasting = timezone.now() + timedelta(days=1)
     with scope(merchant.id):
         PortalSession.objects.filter(id=link.session.id).update(expires_at=lasting)
@@ -179,14 +180,13 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
             email=f"invited@{merchant.slug}.example",
             defaults={
                 "role": Membership.Role.VIEWER,
-                "digest": key_digest(invited),
+                "digest": key_digest(GIVEN["dashboard:invitation"]["token"]),
                 "invited_by": owner,
                 "expires_at": lasting,
             },
         )
         own = Subscription.objects.for_merchant(merchant.id).filter(customer=customer, status="active")[0]
     return {
-        "dashboard:invitation": {"token": invited},
         "portal:link": {"token": link.link_token},
         "portal:cancel": {"subscription_id": str(own.id)},
     }

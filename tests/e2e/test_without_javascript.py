@@ -1,5 +1,7 @@
 """The same pages in a browser that runs no scripts: everything essential can be read, found, paged through and sent."""
 
+import re
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -55,30 +57,91 @@ def test_lists_search_filter_and_turn_pages(route: Route, stage: Stage, plain: P
     filter_by_each_choice(plain)
 
 
-def test_some_list_is_long_enough_to_turn_and_some_has_a_search(stage: Stage, plain: Page) -> None:
+def test_the_lists_of_the_demo_are_long_enough(stage: Stage, plain: Page) -> None:
     """Or the test above would pass by finding nothing to do."""
-    found: set[str] = set()
-    for route in LISTS:
-        plain.goto(stage.path(route))
-        found |= {part for part in (NEXT, SEARCH) if plain.locator(part).count()}
-    assert SEARCH in found
-    if len(stage.demo["merchants"]) and plain.goto(stage.path(LISTS[0])) and plain.locator(ROWS).count() >= 25:
-        assert NEXT in found
+    for name in ("customers", "subscriptions", "inbox"):
+        plain.goto(f"/app/{stage.cast['slug']}/{name}")
+        assert plain.locator(SEARCH).count() == 1, name
+        assert plain.locator(NEXT).count() == 1, name
+
+
+# --- What is sent ----------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_made_and_revoked(stage: Stage, plain: Page) -> None:
+    keys, name = f"/app/{stage.cast['slug']}/api-keys", f"walk {secrets.token_hex(4)}"
+    plain.goto(f"{keys}/new")
+    plain.locator("[name=name]").fill(name)
+    press(plain, "Create the key")
+    assert re.search(r"bos_sk_test_\w{20}", plain.locator("main").inner_text()), plain.url
+    plain.goto(keys)
+    row = plain.locator(ROWS).filter(has_text=name)
+    row.get_by_role("link", name="Revoke").click()
+    press(plain, "Revoke the key")
+    assert plain.locator(ROWS).filter(has_text=name).get_by_role("link", name="Revoke").count() == 0
+
+
+def test_an_insight_is_dismissed_and_opened_again(stage: Stage, plain: Page) -> None:
+    feed = f"/app/{stage.cast['slug']}/insights"
+    plain.goto(feed)
+    card = plain.locator("article.insight").filter(has=plain.get_by_role("button", name="Dismiss")).first
+    insight = f"article#{card.get_attribute('id')}"
+    press(plain.locator(insight), "Dismiss")
+    plain.goto(feed)
+    assert plain.locator(insight).count() == 0
+    plain.goto(f"{feed}?status=dismissed")
+    press(plain.locator(insight), "Open again")
+    plain.goto(feed)
+    assert plain.locator(insight).get_by_role("button", name="Dismiss").count() == 1
+
+
+def test_a_subscription_is_canceled_and_kept(chromium: Browser, stage: Stage) -> None:
+    """Of the other merchant, so that the pages of the walk stay as they are."""
+    person = stage.demo["merchants"][1]
+    page = stage.open(chromium, "anonymous", java_script_enabled=False).new_page()
+    sign_in(page, person)
+    page.goto(f"/app/{person['slug']}/subscriptions?status=active")
+    row = page.locator(ROWS).filter(has=page.locator(".badges", has_text=re.compile(r"^\s*Active\s*$"))).first
+    row.locator("a.who").click()
+    page.get_by_role("link", name="Cancel", exact=True).click()
+    page.locator("[name=when][value=period_end]").check()
+    press(page, "Cancel subscription")
+    assert page.locator("main .banner", has_text="Ends on").count() == 1, page.url
+    press(page, "Keep it after all")
+    assert page.locator("main .banner", has_text="Ends on").count() == 0, page.url
+    page.context.close()
+
+
+def test_a_customer_cancels_at_the_portal_and_stays(chromium: Browser, stage: Stage) -> None:
+    page = stage.open(chromium, "customer", java_script_enabled=False).new_page()
+    page.goto(stage.path(next(route for route in routes_in(Area.PORTAL) if route.name == "portal:cancel")))
+    page.locator("main form[method=post] button[type=submit]").first.click()
+    page.wait_for_url("**/portal/?notice=canceled")
+    press(page, "Keep")
+    page.wait_for_url("**/portal/?notice=kept")
+    page.context.close()
 
 
 def test_signing_in_and_out_takes_no_scripts(chromium: Browser, stage: Stage) -> None:
-    person = stage.demo["merchants"][0]
-    context = stage.open(chromium, "anonymous", java_script_enabled=False)
-    page = context.new_page()
+    page = stage.open(chromium, "anonymous", java_script_enabled=False).new_page()
+    sign_in(page, stage.demo["merchants"][0])
+    page.goto("/accounts/logout/")
+    page.locator("main form[method=post] button[type=submit]").first.click()
+    page.wait_for_url("**/accounts/login/**")
+    page.context.close()
+
+
+def sign_in(page: Page, person: dict[str, str]) -> None:
     page.goto("/app/")
     page.locator("[name=login]").fill(person["email"])
     page.locator("[name=password]").fill(person["password"])
     page.locator("main form[method=post] button[type=submit]").first.click()
     page.wait_for_url(f"**/app/{person['slug']}**")
-    page.goto("/accounts/logout/")
-    page.locator("main form[method=post] button[type=submit]").first.click()
-    page.wait_for_url("**/accounts/login/**")
-    context.close()
+
+
+def press(place: Page | Locator, name: str) -> None:
+    place.get_by_role("button", name=name).first.click()
+    (place if isinstance(place, Page) else place.page).wait_for_load_state()
 
 
 # --- What a list offers, used as a person would ----------------------------------------------------------------------
