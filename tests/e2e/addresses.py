@@ -119,7 +119,7 @@ class Route:
 
     def fill(self, values: Mapping[str, str]) -> str:
         """The address. Raises KeyError for a parameter without a value."""
-        own = {**values, **GIVEN.get(self.name, {})}
+        own = {**GIVEN.get(self.name, {}), **values}
         if not self.parameters and self.name == self.path:
             return f"/{self.path}"
         return reverse(self.name, kwargs={name: own[name] for name in self.parameters})

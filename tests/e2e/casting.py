@@ -8,7 +8,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -91,8 +90,9 @@ def _member(merchant: Merchant, role: str, name: str = "") -> User:
 
 
 def _person(email: str) -> User:
-    """Somebody whose password nobody knows: the walk hands out sessions."""
-    return ensure_user(email=email, password=secrets.token_urlsafe(16))
+    """Somebody whose password nobody knows: the walk hands out sessions, which end when a password changes."""
+    found = User.objects.filter(email=email).first()
+    return found or ensure_user(email=email, password=secrets.token_urlsafe(16))
 
 
 def _give_two_factors(user: User) -> None:
@@ -172,7 +172,7 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
     """Page → parameter → value: a link that holds as long as the walk, and the customer's own subscription. An
     invitation is made too."""
     link = create_portal_session(merchant=merchant, customer=customer)
-    lasting = timezone.now() + timedelta(days=1)
+    lasting = timezone.now() + Invitation.LIFE
     with scope(merchant.id):
         PortalSession.objects.filter(id=link.session.id).update(expires_at=lasting)
         Invitation.objects.update_or_create(

@@ -51,7 +51,7 @@ def shots(stage: Stage) -> Iterator[Shot]:
             yield Shot(group_of(route.area), name, role, path)
             for query in VARIANTS.get(route.name, ()):
                 yield Shot(group_of(route.area), f"{name}?{query}", role, f"{path}?{query}")
-        if route.parameters == ("slug",):
+        if route.area is Area.DASHBOARD and route.parameters == ("slug",):
             name = route.name.rpartition(":")[2]
             yield Shot("dashboard as viewer", name, "viewer", stage.path(route))
             for slug in stage.cast["empty"]:

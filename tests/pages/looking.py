@@ -37,7 +37,7 @@ def statements(client: Client, url: str) -> int:
     is not counted: psycopg sends it along with the statement before or after."""
     client.get(url)
     with CaptureQueriesContext(connection) as captured:
-        assert client.get(url).status_code == 200
+        assert client.get(url).status_code == 200, url
     return sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured)
 
 

@@ -31,6 +31,8 @@ MANY = 500
 QUERIES = {"dashboard:choose": "?all"}
 # Not pages of their own: they take something in and send on.
 SENDS_ON = {"portal:card-added"}
+# It asks Stripe and writes down the answer.
+BUDGETS = {"dashboard:connect_done": BUDGET + 1}
 EXPORTS = {"customers", "customer_invoices", "subscriptions", "inbox", "audit"}
 
 
@@ -44,7 +46,7 @@ class Company:
             self.owner: User = memberships.get(role="owner").user
             self.customer = get_customer(self.merchant.id, scene.customer["id"])
             self.subscription = Subscription.objects.for_merchant(self.merchant.id).get(customer=self.customer)
-            self.product = Product.objects.for_merchant(self.merchant.id).get(stripe_id=scene.product["id"])
+            self.product = Product.objects.for_merchant(self.merchant.id).get()
             self.meter = Meter.objects.for_merchant(self.merchant.id).get()
         add_usage(self.meter, self.customer, (START, 1))
         add_insights(self.customer, 1)
@@ -95,7 +97,8 @@ class Company:
     def browsers(self) -> dict[Area, Client]:
         owner = Client()
         owner.force_login(self.owner)
-        customer = enter(session_for(self.scene.api, self.scene.customer["id"]).link_token)
+        link = session_for(self.scene.api, self.scene.customer["id"]).link_token
+        customer = enter(link, Client(headers={"Host": "127.0.0.1:8000"}))  # the demo's page is for this machine
         return {Area.DASHBOARD: owner, Area.PORTAL: customer}
 
     def measure(self) -> dict[str, int]:
@@ -159,14 +162,13 @@ def company(scene: Scene) -> Company:
     return Company(scene)
 
 
-def test_every_page_takes_few_statements_with_one_row_and_no_more_with_500(company: Company) -> None:
+def test_every_page_takes_few_statements_with_one_row_and_no_more_with_500(company: Company, settings: Any) -> None:
+    settings.DEMO_MODE = True
     few = company.measure()
     company.grow(MANY)
     many = company.measure()
-    over = {name: (few[name], many[name]) for name in few if max(few[name], many[name]) > BUDGET}
-    assert over == {}
-    grown = {name: (few[name], many[name]) for name in few if many[name] > few[name]}
-    assert grown == {}
+    assert {name: many[name] for name in few if many[name] > few[name]} == {}
+    assert {name: count for name, count in few.items() if count > BUDGETS.get(name, BUDGET)} == {}
 
 
 def test_whoever_may_only_look_takes_no_list_away(company: Company) -> None:
