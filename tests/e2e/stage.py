@@ -20,6 +20,8 @@ from tests.stack.running import RunningStack
 
 TELL = "from tests.e2e.casting import tell; tell()"
 SESSION_COOKIE = "sessionid"
+# Lists longer than a page, and something of every kind, soon. The environment may ask for another size.
+DEMO = {"BILLINGOS_DEMO_MONTHS": "1", "BILLINGOS_DEMO_CUSTOMERS": "40"}
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,21 @@ def _enter_portal(context: BrowserContext, url: str, customer: str) -> None:
 
 @contextmanager
 def open_stage() -> Iterator[Stage]:
-    """Starts a stack with the whole demo, unless E2E_STATE_DIR names one; adds the people who walk."""
+    """Starts a stack with a demo of its own, unless E2E_STATE_DIR names one; adds the people who walk."""
     with ExitStack() as opened:
         if given := os.environ.get("E2E_STATE_DIR"):
             state = Path(given).absolute()
         else:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="billingos-e2e-")))
-            stack = opened.enter_context(RunningStack(folder / "state"))
+            stack = opened.enter_context(RunningStack(folder / "state", **_demo()))
             stack.start(timeout_seconds=float(os.environ.get("E2E_START_SECONDS", "900")))
             state = stack.state.path
         demo = read_json(state / "demo.json")
         yield Stage(url=demo["url"], demo=demo, cast=_cast(state))
+
+
+def _demo() -> dict[str, str]:
+    return {name: os.environ.get(name, value) for name, value in DEMO.items()}
 
 
 def _cast(state: Path) -> dict[str, Any]:
