@@ -56,7 +56,11 @@ def test_every_action_of_the_sources_has_its_words_and_its_area() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"record_audit", "_record"}:
                 values = [keyword.value for keyword in node.keywords if keyword.arg == "action"] or node.args[1:2]
-                used |= {one.value for value in values for one in ast.walk(value) if isinstance(one, ast.Constant)}
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "action":
+                values = [node.value]
+            else:
+                continue
+            used |= {one.value for value in values for one in ast.walk(value) if isinstance(one, ast.Constant)}
     used = {name for name in used if isinstance(name, str) and "." in name.strip(".")}
     assert len(used) > 12
     assert used <= set(ACTIONS)
