@@ -50,6 +50,7 @@ class OpsModelAdmin(_ModelAdmin[M]):
 
     actions: Any = ()
     list_per_page = 50
+    list_max_show_all = 0  # nobody reads hundreds of rows at once, and the theme's link to them is too pale
     show_full_result_count = False  # counting a large table costs more than the page
     list_filter_submit: ClassVar[bool] = True
 

@@ -20,8 +20,9 @@ from tests.stack.running import RunningStack
 
 TELL = "from tests.e2e.casting import tell; tell()"
 SESSION_COOKIE = "sessionid"
-# Lists longer than a page, and something of every kind, soon. The environment may ask for another size.
-DEMO = {"BILLINGOS_DEMO_MONTHS": "1", "BILLINGOS_DEMO_CUSTOMERS": "40"}
+# Everybody, so that lists are longer than a page and there is something of every kind, but not for long.
+# The environment may ask for another size.
+DEMO = {"BILLINGOS_DEMO_MONTHS": "2", "BILLINGOS_DEMO_CUSTOMERS": "0"}
 
 
 @dataclass(frozen=True)
