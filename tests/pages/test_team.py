@@ -54,7 +54,7 @@ def test_from_the_mail_to_the_pages(business: Business) -> None:
     page = client.get(link)
     assert "Accept the invitation" in text_of(page)
     assert_strict(page)
-    assert client.post(link).headers["Location"] == business.url("customers")
+    assert client.post(link).headers["Location"] == business.url("home")
     assert membership_in(user, business.merchant.slug).role == "developer"
     assert "used already" in text_of(client.get(link))
 
