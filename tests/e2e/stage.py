@@ -66,7 +66,7 @@ def open_stage() -> Iterator[Stage]:
             state = Path(given).absolute()
         else:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="billingos-e2e-")))
-            stack = opened.enter_context(RunningStack(folder / "state", **_demo()))
+            stack = opened.enter_context(RunningStack(folder / "state", command=None, **_demo()))
             stack.start(timeout_seconds=float(os.environ.get("E2E_START_SECONDS", "900")))
             state = stack.state.path
         demo = read_json(state / "demo.json")
