@@ -1,4 +1,4 @@
-"""Every address of BillingOS. No trailing slash under /api."""
+"""Every address of BillingOS; those under /api are in `api_urls.py`."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -6,64 +6,18 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from billingos.api.docs import page as docs_page
 from billingos.api.errors import json_error
 from billingos.common.errors import BillingError, Forbidden, NotFound
 from billingos.dashboard.views.entrance import start
 from billingos.health import healthz, readyz
-from billingos.portal.api import (
-    PortalInvoicesView,
-    PortalPaymentMethodView,
-    PortalSessionsView,
-    PortalSubscriptionView,
-)
-from billingos.webhooks.api import WebhookEventsView
-from billingos.webhooks.views import stripe_webhook
-from customers.api import CustomersView, CustomerView
-from entitlements.api import CheckView, FeaturesView, FeatureView, ProductsView, ProductView
-from insights.api import InsightsView, MrrView
-from subscriptions.api import (
-    CancelSubscriptionView,
-    PricesView,
-    PriceView,
-    SubscriptionsView,
-    SubscriptionView,
-)
-from usage.api import MetersView, TrackUsageView, UsageEventsView
-
-api = [
-    path("customers", CustomersView.as_view()),
-    path("customers/<str:customer_id>", CustomerView.as_view()),
-    path("features", FeaturesView.as_view()),
-    path("features/<str:feature_id>", FeatureView.as_view()),
-    path("products", ProductsView.as_view()),
-    path("products/<str:product_id>", ProductView.as_view()),
-    path("prices", PricesView.as_view()),
-    path("prices/<str:price_id>", PriceView.as_view()),
-    path("subscriptions", SubscriptionsView.as_view()),
-    path("subscriptions/<str:subscription_id>", SubscriptionView.as_view()),
-    path("subscriptions/<str:subscription_id>/cancel", CancelSubscriptionView.as_view()),
-    path("entitlements/check", CheckView.as_view()),
-    path("meters", MetersView.as_view()),
-    path("usage/track", TrackUsageView.as_view()),
-    path("usage/events", UsageEventsView.as_view()),
-    path("analytics/mrr", MrrView.as_view()),
-    path("insights", InsightsView.as_view()),
-    path("portal/sessions", PortalSessionsView.as_view()),
-    path("portal/subscription", PortalSubscriptionView.as_view()),
-    path("portal/invoices", PortalInvoicesView.as_view()),
-    path("portal/payment-method", PortalPaymentMethodView.as_view()),
-    path("webhooks/events", WebhookEventsView.as_view()),
-    path("webhooks/stripe", stripe_webhook),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
-]
 
 urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
-    path("api/", include(api)),
+    path("api/", include("billingos.api_urls")),
     path("docs/<path:name>", docs_page, name="docs"),
     path("api-docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("accounts/", include("allauth.urls")),

@@ -33,6 +33,8 @@ class Customer(StripeMirrored):
     balance = models.BigIntegerField(default=0)
     delinquent = models.BooleanField(default=False)
     default_payment_method_id = models.TextField(blank=True)
+    address = models.JSONField(null=True)
+    tax_exempt = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     test_clock = models.ForeignKey(TestClock, null=True, blank=True, on_delete=models.PROTECT, related_name="customers")
 
@@ -59,6 +61,23 @@ class Customer(StripeMirrored):
     def now(self) -> datetime:
         """The instant that calculations about this customer take as the present."""
         return self.test_clock.frozen_at if self.test_clock else timezone.now()
+
+
+class PaymentMethod(StripeMirrored):
+    """What a customer pays with. One that was detached is marked deleted; no number of a card is ever here."""
+
+    customer = models.ForeignKey(Customer, null=True, on_delete=models.PROTECT, related_name="payment_methods")
+    type = models.TextField()
+    brand = models.TextField(blank=True)
+    last4 = models.TextField(blank=True)
+    exp_month = models.PositiveSmallIntegerField(null=True)
+    exp_year = models.PositiveSmallIntegerField(null=True)
+    funding = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "payment_methods"
+        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="payment_methods_stripe_id"),)
+        indexes = (models.Index(fields=["merchant", "customer", "-id"], name="payment_methods_customer"),)
 
 
 class PortalSession(MerchantOwned):

@@ -1,4 +1,5 @@
-"""Stripe customer → `customers`; Stripe test clock → `test_clocks`. The only writer of these columns."""
+"""Stripe customer → `customers`; test clock → `test_clocks`; payment method → `payment_methods`. The only writer of
+these columns."""
 
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,9 @@ from django.utils import timezone
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import reference, write_mirrored
 from billingos.common.periods import from_stripe
-from billingos.common.registries import StripeObject, projects
-from customers.models import Customer, TestClock
+from billingos.common.registries import StripeObject, projects, publish
+from customers.events import CustomerSynced
+from customers.models import Customer, PaymentMethod, TestClock
 
 EXTERNAL_ID = "billingos_external_id"
 
@@ -45,6 +47,12 @@ def sync_customer(merchant_id: UUID, customer: StripeObject, event_at: datetime 
         if known.deleted_at is None:
             Customer.objects.filter(id=known.id).update(deleted_at=timezone.now())
         return known
+    row = _write(merchant_id, customer, event_at)
+    publish(CustomerSynced(merchant_id, row.id, customer.get("discount")))
+    return row
+
+
+def _write(merchant_id: UUID, customer: StripeObject, event_at: datetime | None) -> Customer:
     columns = _columns(merchant_id, customer)
     try:
         with transaction.atomic():
@@ -65,6 +73,8 @@ def _columns(merchant_id: UUID, customer: StripeObject) -> dict[str, Any]:
         "balance": customer.get("balance") or 0,
         "delinquent": bool(customer.get("delinquent")),
         "default_payment_method_id": reference((customer.get("invoice_settings") or {}).get("default_payment_method")),
+        "address": customer.get("address"),
+        "tax_exempt": customer.get("tax_exempt") or "",
         "metadata": {key: value for key, value in metadata.items() if not key.startswith("billingos_")},
         "test_clock_id": _test_clock_id(merchant_id, reference(customer.get("test_clock"))),
     }
@@ -77,3 +87,44 @@ def _test_clock_id(merchant_id: UUID, stripe_id: str) -> UUID | None:
     if clock is None:
         raise MissingReference("test_helpers.test_clock", stripe_id)
     return clock.id
+
+
+def customer_of(merchant_id: UUID, value: Any) -> Customer:
+    """The row behind a field of a Stripe object that names a customer. Raises MissingReference."""
+    stripe_id = reference(value)
+    found = Customer.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    if found is None:
+        raise MissingReference("customer", stripe_id)
+    return found
+
+
+@projects("payment_method", PaymentMethod)
+def sync_payment_method(
+    merchant_id: UUID, method: StripeObject, event_at: datetime | None = None
+) -> PaymentMethod | None:
+    """Stripe payment method → row, if it is or was a customer's; detached for good, it is marked deleted."""
+    known = PaymentMethod.objects.for_merchant(merchant_id).filter(stripe_id=method["id"]).first()
+    if method.get("deleted") or not method.get("customer"):
+        if known and known.deleted_at is None:
+            known.deleted_at = timezone.now()
+            known.save(update_fields=["deleted_at"])
+        return known
+    if known and known.deleted_at:
+        return known
+    kind = method["type"]
+    details = method.get(kind) or {}
+    return write_mirrored(
+        PaymentMethod,
+        merchant_id,
+        method,
+        event_at,
+        {
+            "customer": customer_of(merchant_id, method["customer"]),
+            "type": kind,
+            "brand": details.get("brand") or "",
+            "last4": details.get("last4") or "",
+            "exp_month": details.get("exp_month"),
+            "exp_year": details.get("exp_year"),
+            "funding": details.get("funding") or "",
+        },
+    )

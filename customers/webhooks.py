@@ -1,4 +1,4 @@
-"""Stripe events about customers and test clocks."""
+"""Stripe events about customers, what they pay with, and test clocks."""
 
 from uuid import UUID
 
@@ -9,6 +9,10 @@ from billingos.common.registries import StripeEvent, handles, project
     "customer.created",
     "customer.updated",
     "customer.deleted",
+    "payment_method.attached",
+    "payment_method.automatically_updated",
+    "payment_method.detached",
+    "payment_method.updated",
     "test_helpers.test_clock.created",
     "test_helpers.test_clock.advancing",
     "test_helpers.test_clock.ready",

@@ -3,11 +3,11 @@
 from billingos.common.registries import on
 from billingos.merchants.events import BillingSettingsChanged
 from entitlements.services import refresh_entitlements, refresh_past_due, set_product_features
-from subscriptions.events import ProductSynced, SubscriptionChanged
+from subscriptions.events import SubscriptionChanged, VersionDescribed
 
 
-@on(ProductSynced)
-def include_features(event: ProductSynced) -> None:
+@on(VersionDescribed)
+def include_features(event: VersionDescribed) -> None:
     set_product_features(merchant_id=event.merchant_id, version_id=event.version_id, included=event.features)
 
 

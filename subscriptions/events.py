@@ -7,12 +7,20 @@ from billingos.common.registries import DomainEvent
 
 
 @dataclass(frozen=True, slots=True)
-class ProductSynced(DomainEvent):
-    """A product was written. `features` is what its Stripe metadata says it includes (`features.py`)."""
+class VersionDescribed(DomainEvent):
+    """`features` is what a version of a product includes, as Stripe's metadata says it (`features.py`)."""
 
     merchant_id: UUID
     version_id: UUID
     features: dict[str, "int | bool | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountWritten(DomainEvent):
+    """Something of a discount is new, also that it was taken away."""
+
+    merchant_id: UUID
+    discount_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference
-from billingos.common.registries import StripeEvent
+from billingos.common.registries import StripeEvent, StripeObject
 from billingos.merchants.selectors import settings_of
-from subscriptions.models import Price, SubscriptionChange
+from customers.models import Customer
+from subscriptions.models import SubscriptionChange
 from subscriptions.mrr import subscription_mrr
 from subscriptions.order import Step, in_order, step
-from subscriptions.sync import with_tiers
+from subscriptions.sync import known_discounts, price_of, with_tiers
 
 # Among events of one second a creation comes first and a deletion last; between them, `order.py` decides.
 FIRST, LAST = 0, 1_000_000
@@ -23,14 +23,6 @@ POSITIONS = {"customer.subscription.created": FIRST, "customer.subscription.dele
 def record_change(merchant_id: UUID, event: StripeEvent) -> None:
     """Adds the event's line; a second time changes nothing. Raises MissingReference for a price not here yet."""
     subscription = event.object
-    items = subscription["items"]["data"]
-    wanted = [reference(item["price"]) for item in items]
-    rows = Price.objects.for_merchant(merchant_id).filter(stripe_id__in=wanted)
-    prices = {price.stripe_id: price for price in rows}
-    for stripe_id in wanted:
-        if stripe_id not in prices:
-            raise MissingReference("price", stripe_id)
-    whole = with_tiers(subscription, {item["id"]: prices[reference(item["price"])] for item in items})
     _, created = SubscriptionChange.objects.get_or_create(
         merchant_id=merchant_id,
         event_id=event.id,
@@ -40,7 +32,7 @@ def record_change(merchant_id: UUID, event: StripeEvent) -> None:
             "at": event.created,
             "status": subscription["status"],
             "currency": subscription["currency"],
-            "mrr": subscription_mrr(whole, paused_counts=settings_of(merchant_id).paused_counts),
+            "mrr": mrr_of_change(merchant_id, subscription, event.created),
             "cancels_at": instant(subscription.get("cancel_at")),
             "position": POSITIONS.get(event.type, FIRST + 1),
             "payload": {"object": subscription, "previous_attributes": event.previous_attributes},
@@ -48,6 +40,19 @@ def record_change(merchant_id: UUID, event: StripeEvent) -> None:
     )
     if created:
         _order_within_second(merchant_id, subscription["id"], event.created)
+
+
+def mrr_of_change(merchant_id: UUID, subscription: StripeObject, at: datetime) -> int:
+    """MRR of the subscription as it was then, by all that is known now. Raises MissingReference."""
+    prices = {item["id"]: price_of(merchant_id, item["price"]) for item in subscription["items"]["data"]}
+    customer_id = reference(subscription["customer"])
+    customer = Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer_id).first()
+    return subscription_mrr(
+        with_tiers(subscription, prices),
+        paused_counts=settings_of(merchant_id).paused_counts,
+        discounts=known_discounts(merchant_id, subscription, customer, at),
+        at=at,
+    )
 
 
 def _order_within_second(merchant_id: UUID, subscription_id: str, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Stripe events about products, prices, subscriptions and invoices.
+"""Stripe events about the catalog, subscriptions, discounts, invoices and payments.
 
 `record_subscription` must see every event of a subscription, stale ones too; `apply_object` sees only those that the
 drainer found to be news.
@@ -9,6 +9,7 @@ from uuid import UUID
 from billingos.common.registries import StripeEvent, handles, project, witnesses
 from subscriptions.cards import leave_new_card_to_sweep
 from subscriptions.history import record_change
+from subscriptions.sync import require_payment_of, write_discount
 
 SUBSCRIPTION_EVENTS = (
     "customer.subscription.created",
@@ -17,6 +18,8 @@ SUBSCRIPTION_EVENTS = (
     "customer.subscription.paused",
     "customer.subscription.resumed",
     "customer.subscription.trial_will_end",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
 )
 
 
@@ -31,6 +34,16 @@ def record_subscription(merchant_id: UUID, event: StripeEvent) -> None:
     "product.updated",
     "price.created",
     "price.updated",
+    "coupon.created",
+    "coupon.updated",
+    "promotion_code.created",
+    "promotion_code.updated",
+    "subscription_schedule.created",
+    "subscription_schedule.updated",
+    "subscription_schedule.released",
+    "subscription_schedule.canceled",
+    "subscription_schedule.completed",
+    "subscription_schedule.aborted",
     "invoice.created",
     "invoice.updated",
     "invoice.finalized",
@@ -40,15 +53,45 @@ def record_subscription(merchant_id: UUID, event: StripeEvent) -> None:
     "invoice.payment_action_required",
     "invoice.marked_uncollectible",
     "invoice.voided",
+    "invoice.overdue",
+    "invoice_payment.paid",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
 )
 def apply_object(merchant_id: UUID, event: StripeEvent) -> None:
     """The event's object becomes its row."""
     project(merchant_id, event.object, event_at=event.created)
 
 
-@handles("product.deleted", "price.deleted", "invoice.deleted")
+@handles("invoice.payment_failed", "invoice.payment_action_required")
+def know_its_payment(merchant_id: UUID, event: StripeEvent) -> None:
+    """Of a payment that was tried and has not succeeded, no event says which invoice it is for: Stripe is asked."""
+    require_payment_of(merchant_id, event.object["id"])
+
+
+@handles("product.deleted", "price.deleted", "coupon.deleted", "invoice.deleted")
 def apply_deletion(merchant_id: UUID, event: StripeEvent) -> None:
     project(merchant_id, {**event.object, "deleted": True}, event_at=event.created)
+
+
+@handles("customer.discount.created", "customer.discount.updated")
+def apply_discount(merchant_id: UUID, event: StripeEvent) -> None:
+    write_discount(merchant_id, event.object)
+
+
+@handles("customer.discount.deleted")
+def end_discount(merchant_id: UUID, event: StripeEvent) -> None:
+    """What it took off until now it has taken off; the subscription's own event says the rest."""
+    write_discount(merchant_id, event.object, removed=True)
 
 
 @handles("setup_intent.succeeded")

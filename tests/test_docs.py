@@ -15,7 +15,7 @@ from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
-from billingos import urls
+from billingos import api_urls
 from billingos.common import registries
 from billingos.merchants import scopes
 
@@ -98,7 +98,7 @@ def test_settings_are_explained_with_their_defaults() -> None:
 def endpoints() -> set[tuple[str, str]]:
     """(method, path) of everything under /api."""
     found = set()
-    for entry in urls.api:
+    for entry in api_urls.urlpatterns:
         assert isinstance(entry, URLPattern)
         path = "/api/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(entry.pattern))
         view = getattr(entry.callback, "cls", None)

@@ -179,6 +179,22 @@ class Invitation(MerchantOwned):
         return self.State.PENDING if at < self.expires_at else self.State.EXPIRED
 
 
+class ChangeWhen(models.TextChoices):
+    """When a change of plan takes effect."""
+
+    NOW = "now", "At once"
+    RENEWAL = "renewal", "At the next renewal"
+
+
+class Proration(models.TextChoices):
+    """What a change of plan in mid-period costs."""
+
+    PRORATE = "prorate", "The difference for the rest of the period, at once"
+    PRORATE_AT_RENEWAL = "prorate_at_renewal", "The difference for the rest of the period, on the next invoice"
+    FULL_PRICE = "full_price", "The full new price; a new period begins"
+    NONE = "none", "Nothing until the next renewal"
+
+
 class BillingSettings(MerchantOwned):
     """How a merchant's numbers and rules differ from the defaults."""
 
@@ -187,6 +203,15 @@ class BillingSettings(MerchantOwned):
     )
     past_due_keeps_access = models.BooleanField(
         default=True, help_text="Whether a customer keeps the entitlements while a payment is retried."
+    )
+    upgrade_when = models.CharField(max_length=10, choices=ChangeWhen.choices, default=ChangeWhen.NOW)
+    downgrade_when = models.CharField(max_length=10, choices=ChangeWhen.choices, default=ChangeWhen.RENEWAL)
+    proration = models.CharField(max_length=20, choices=Proration.choices, default=Proration.PRORATE)
+    one_trial_per_product = models.BooleanField(
+        default=True, help_text="Whether a customer gets a trial of a product only once."
+    )
+    one_subscription_per_product = models.BooleanField(
+        default=True, help_text="Whether a customer is kept from subscribing to a product twice."
     )
 
     class Meta:

@@ -1,7 +1,7 @@
 from django import forms
 
 from subscriptions.models import CancellationFeedback
-from subscriptions.serializers import MAX_COMMENT
+from subscriptions.serializers.lifecycle import MAX_COMMENT
 
 
 class CancelForm(forms.Form):

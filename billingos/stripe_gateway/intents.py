@@ -19,7 +19,7 @@ from billingos.common.registries import mirrored_model
 from billingos.common.tenancy import platform_scope, scope
 from billingos.stripe_gateway.client import options_for, refuse_inside_transaction
 from billingos.stripe_gateway.models import WriteIntent
-from billingos.stripe_gateway.operations import Call, made_by_intent, send
+from billingos.stripe_gateway.operations import OBJECTS, Call, made_by_intent, resolved, resolved_target, send
 from billingos.stripe_gateway.settling import revision_of, settle
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
 RETENTION = timedelta(days=30)
 CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
-TARGETS = {"customers": "customer", "invoices": "invoice", "products": "product", "subscriptions": "subscription"}
+NO_ROW_LEFT = (".delete", ".detach")
+WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create"}
 
 
 def execute(
@@ -57,7 +58,7 @@ def execute(
         if not mine:
             raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
         intents, resumed = _begin(merchant, calls, key, group, claim, check)
-        rows = [_carry_out(merchant, intent, resumed=resumed) for intent in intents]
+        rows = [_carry_out(merchant, intent, intents, resumed=resumed) for intent in intents]
     if any(_is_gone(intent, row) for intent, row in zip(intents, rows, strict=True)):
         raise Conflict("What this request has made was deleted since.", code="deleted_since")
     return rows
@@ -76,7 +77,9 @@ def leave_to_sweep(*, merchant_id: UUID, calls: Sequence[Call], key: str) -> boo
 
 
 def _is_gone(intent: WriteIntent, row: Any) -> bool:
-    return mirrored_model(intent.object_type) is not None and (row is None or row.deleted_at is not None)
+    if mirrored_model(intent.object_type) is None or intent.operation.endswith(NO_ROW_LEFT):
+        return False
+    return row is None or row.deleted_at is not None
 
 
 def _lock_name(merchant: "Merchant", key: str) -> str:
@@ -120,7 +123,7 @@ def _known(merchant: "Merchant", key: str | None) -> list[WriteIntent]:
 def _intent(merchant_id: UUID, group: UUID, step: int, call: Call, key: str | None) -> WriteIntent:
     intent_id = uuid7()
     params = dict(call.params)
-    if call.operation.endswith(".create") and call.operation != "products.features.create":
+    if call.operation.endswith(".create") and call.operation not in WITHOUT_METADATA:
         params["metadata"] = {**params.get("metadata", {}), "billingos_intent": str(intent_id)}
     return WriteIntent(
         id=intent_id,
@@ -156,13 +159,16 @@ def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
     return intents
 
 
-def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool, by_caller: bool = True) -> Any:
+def _carry_out(
+    merchant: "Merchant", intent: WriteIntent, group: Sequence[WriteIntent], *, resumed: bool, by_caller: bool = True
+) -> Any:
     if intent.status == Status.SUCCEEDED:
         return _row(merchant, intent)
+    request = _request(intent, group)
     with scope(merchant.id):
-        seen = revision_of(merchant.id, _type_of_target(intent), intent.target) if intent.target else None
+        seen = revision_of(merchant.id, _type_of_target(intent), request.target) if request.target else None
     try:
-        answer = _send(merchant, intent)
+        answer = _send(merchant, intent, request)
     except StripeUnavailable:
         # The caller is told, and may ask again; of what the sweep does nobody is told: it will ask again itself.
         _end(merchant, intent, Status.UNKNOWN if intent.step == 0 and by_caller else Status.PENDING)
@@ -182,18 +188,23 @@ def _carry_out(merchant: "Merchant", intent: WriteIntent, *, resumed: bool, by_c
     return row
 
 
-def _send(merchant: "Merchant", intent: WriteIntent) -> dict[str, Any]:
+def _request(intent: WriteIntent, group: Sequence[WriteIntent]) -> Call:
+    """The intent's call, with what those before it have made in its places."""
+    made = {other.step: other.object_id for other in group if other.status == Status.SUCCEEDED}
+    return Call(intent.operation, resolved(intent.params, made), resolved_target(intent.target, made))
+
+
+def _send(merchant: "Merchant", intent: WriteIntent, request: Call) -> dict[str, Any]:
     """Asks Stripe; for a create whose idempotency key it may have forgotten, looks for the object first."""
     if timezone.now() - intent.created_at > KEY_LIFE:
         since = int((intent.created_at - timedelta(minutes=5)).timestamp())
-        if found := made_by_intent(merchant, intent.operation, intent.params, str(intent.id), since):
+        if found := made_by_intent(merchant, intent.operation, request.params, str(intent.id), since):
             return found
-    request = Call(intent.operation, intent.params, intent.target)
     return send(merchant, request, f"{intent.id}:{intent.step}:{intent.attempt}")
 
 
 def _type_of_target(intent: WriteIntent) -> str:
-    return TARGETS.get(intent.operation.split(".")[0], "")
+    return OBJECTS.get(intent.operation.split(".")[0], "")
 
 
 def _row(merchant: "Merchant", intent: WriteIntent) -> Any:
@@ -252,6 +263,6 @@ def resume(*, merchant: "Merchant", group: UUID) -> bool:
         with scope(merchant.id):
             intents = _take_over(list(rows.select_for_update().order_by("step")))
         for intent in intents:
-            _carry_out(merchant, intent, resumed=True, by_caller=False)
+            _carry_out(merchant, intent, intents, resumed=True, by_caller=False)
     log.info("intent_resumed", merchant=str(merchant.id), group=str(group))
     return True

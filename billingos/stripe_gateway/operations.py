@@ -1,8 +1,8 @@
 """The calls that BillingOS makes, by name: a name is what a write intent can store and a later process can repeat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import stripe
 
@@ -14,48 +14,151 @@ if TYPE_CHECKING:
 
 V1 = stripe.V1Services
 Send = Callable[[V1, str, Any, stripe.RequestOptions], Any]
-Retrieve = Callable[[V1, str, stripe.RequestOptions], Any]
+Retrieve = Callable[[V1, str, Any, stripe.RequestOptions], Any]
+
+
+# What answers and retrievals bring along that Stripe leaves out unless it is asked for.
+WHOLE: dict[str, list[str]] = {
+    "price": ["tiers"],
+    "coupon": ["applies_to"],
+    "subscription": ["discounts", "items.data.discounts"],
+    "invoice": ["payments"],
+    "checkout.session": ["setup_intent"],
+}
+MADE_BY = "$made_by"
+
+
+def made_by(step: int) -> dict[str, int]:
+    """Stands, in the parameters of a call, for the Stripe id of what an earlier call of the same request has made."""
+    return {MADE_BY: step}
+
+
+def target_made_by(step: int) -> str:
+    """The same, where a call is about what an earlier one has made."""
+    return f"{MADE_BY}:{step}"
+
+
+def resolved(value: Any, made: Mapping[int, str]) -> Any:
+    """`value` with ids in the places of `made_by`."""
+    if isinstance(value, dict):
+        if value.keys() == {MADE_BY}:
+            return made[value[MADE_BY]]
+        return {key: resolved(inner, made) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [resolved(inner, made) for inner in value]
+    return value
+
+
+def resolved_target(target: str, made: Mapping[int, str]) -> str:
+    prefix, _, step = target.partition(":")
+    return made[int(step)] if prefix == MADE_BY else target
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One change to ask of Stripe: a name out of WRITES, its exact parameters, and the id it is about."""
+    """One change to ask of Stripe: a name out of WRITES, its exact parameters, and the id it is about. What an earlier
+    call of the same request makes is named by `made_by` and `target_made_by`."""
 
     operation: str
     params: dict[str, Any] = field(default_factory=dict)
     target: str = ""
 
 
+def _create(service: Callable[[V1], Any]) -> Send:
+    return lambda v1, _, params, options: service(v1).create(params, options)
+
+
+def _update(service: Callable[[V1], Any]) -> Send:
+    return lambda v1, target, params, options: service(v1).update(target, params, options)
+
+
+def _delete(service: Callable[[V1], Any]) -> Send:
+    return lambda v1, target, params, options: service(v1).delete(target, params, options)
+
+
 WRITES: dict[str, Send] = {
-    "customers.create": lambda v1, _, params, options: v1.customers.create(params, options),
-    "customers.update": lambda v1, target, params, options: v1.customers.update(target, params, options),
-    "products.create": lambda v1, _, params, options: v1.products.create(params, options),
+    "customers.create": _create(lambda v1: v1.customers),
+    "customers.update": _update(lambda v1: v1.customers),
+    "customers.delete": _delete(lambda v1: v1.customers),
+    "customers.balance_transactions.create": lambda v1, target, params, options: (
+        v1.customers.balance_transactions.create(target, params, options)
+    ),
+    "payment_methods.attach": lambda v1, target, params, options: v1.payment_methods.attach(target, params, options),
+    "payment_methods.detach": lambda v1, target, params, options: v1.payment_methods.detach(target, params, options),
+    "products.create": _create(lambda v1: v1.products),
+    "products.update": _update(lambda v1: v1.products),
     "products.features.create": lambda v1, target, params, options: v1.products.features.create(
         target, params, options
     ),
-    "prices.create": lambda v1, _, params, options: v1.prices.create(params, options),
-    "features.create": lambda v1, _, params, options: v1.entitlements.features.create(params, options),
-    "subscriptions.create": lambda v1, _, params, options: v1.subscriptions.create(params, options),
-    "subscriptions.update": lambda v1, target, params, options: v1.subscriptions.update(target, params, options),
+    "prices.create": _create(lambda v1: v1.prices),
+    "prices.update": _update(lambda v1: v1.prices),
+    "coupons.create": _create(lambda v1: v1.coupons),
+    "coupons.update": _update(lambda v1: v1.coupons),
+    "coupons.delete": _delete(lambda v1: v1.coupons),
+    "promotion_codes.create": _create(lambda v1: v1.promotion_codes),
+    "promotion_codes.update": _update(lambda v1: v1.promotion_codes),
+    "features.create": _create(lambda v1: v1.entitlements.features),
+    "subscriptions.create": _create(lambda v1: v1.subscriptions),
+    "subscriptions.update": _update(lambda v1: v1.subscriptions),
     "subscriptions.cancel": lambda v1, target, params, options: v1.subscriptions.cancel(target, params, options),
-    "invoices.pay": lambda v1, target, params, options: v1.invoices.pay(target, params, options),
-    "checkout.sessions.create": lambda v1, _, params, options: v1.checkout.sessions.create(params, options),
-}
-
-READS: dict[str, Retrieve] = {
-    "account": lambda v1, _, options: v1.accounts.retrieve_current(None, options),  # the one that the call is about
-    "customer": lambda v1, stripe_id, options: v1.customers.retrieve(stripe_id, None, options),
-    "product": lambda v1, stripe_id, options: v1.products.retrieve(stripe_id, None, options),
-    "price": lambda v1, stripe_id, options: v1.prices.retrieve(stripe_id, {"expand": ["tiers"]}, options),
-    "subscription": lambda v1, stripe_id, options: v1.subscriptions.retrieve(stripe_id, None, options),
-    "invoice": lambda v1, stripe_id, options: v1.invoices.retrieve(stripe_id, None, options),
-    "payment_method": lambda v1, stripe_id, options: v1.payment_methods.retrieve(stripe_id, None, options),
-    "checkout.session": lambda v1, stripe_id, options: v1.checkout.sessions.retrieve(
-        stripe_id, {"expand": ["setup_intent"]}, options
+    "subscriptions.resume": lambda v1, target, params, options: v1.subscriptions.resume(target, params, options),
+    "subscription_schedules.create": _create(lambda v1: v1.subscription_schedules),
+    "subscription_schedules.update": _update(lambda v1: v1.subscription_schedules),
+    "subscription_schedules.release": lambda v1, target, params, options: v1.subscription_schedules.release(
+        target, params, options
     ),
-    "entitlements.feature": lambda v1, stripe_id, options: v1.entitlements.features.retrieve(stripe_id, None, options),
-    "test_helpers.test_clock": lambda v1, stripe_id, options: v1.test_helpers.test_clocks.retrieve(
-        stripe_id, None, options
+    "invoiceitems.create": _create(lambda v1: v1.invoice_items),
+    "invoices.create": _create(lambda v1: v1.invoices),
+    "invoices.finalize": lambda v1, target, params, options: v1.invoices.finalize_invoice(target, params, options),
+    "invoices.pay": lambda v1, target, params, options: v1.invoices.pay(target, params, options),
+    "invoices.send": lambda v1, target, params, options: v1.invoices.send_invoice(target, params, options),
+    "invoices.void": lambda v1, target, params, options: v1.invoices.void_invoice(target, params, options),
+    "refunds.create": _create(lambda v1: v1.refunds),
+    "credit_notes.create": _create(lambda v1: v1.credit_notes),
+    "credit_notes.void": lambda v1, target, params, options: v1.credit_notes.void_credit_note(target, params, options),
+    "checkout.sessions.create": _create(lambda v1: v1.checkout.sessions),
+    "checkout.sessions.expire": lambda v1, target, params, options: v1.checkout.sessions.expire(
+        target, params, options
+    ),
+}
+# What the first word of a name is about.
+OBJECTS = {
+    "customers": "customer",
+    "payment_methods": "payment_method",
+    "products": "product",
+    "prices": "price",
+    "coupons": "coupon",
+    "promotion_codes": "promotion_code",
+    "subscriptions": "subscription",
+    "subscription_schedules": "subscription_schedule",
+    "invoices": "invoice",
+    "credit_notes": "credit_note",
+}
+READS: dict[str, Retrieve] = {
+    "account": lambda v1, _, params, options: v1.accounts.retrieve_current(params, options),  # the call's own
+    "customer": lambda v1, stripe_id, params, options: v1.customers.retrieve(stripe_id, params, options),
+    "product": lambda v1, stripe_id, params, options: v1.products.retrieve(stripe_id, params, options),
+    "price": lambda v1, stripe_id, params, options: v1.prices.retrieve(stripe_id, params, options),
+    "coupon": lambda v1, stripe_id, params, options: v1.coupons.retrieve(stripe_id, params, options),
+    "promotion_code": lambda v1, stripe_id, params, options: v1.promotion_codes.retrieve(stripe_id, params, options),
+    "subscription": lambda v1, stripe_id, params, options: v1.subscriptions.retrieve(stripe_id, params, options),
+    "subscription_schedule": lambda v1, stripe_id, params, options: v1.subscription_schedules.retrieve(
+        stripe_id, params, options
+    ),
+    "invoice": lambda v1, stripe_id, params, options: v1.invoices.retrieve(stripe_id, params, options),
+    "invoice_payment": lambda v1, stripe_id, params, options: v1.invoice_payments.retrieve(stripe_id, params, options),
+    "payment_intent": lambda v1, stripe_id, params, options: v1.payment_intents.retrieve(stripe_id, params, options),
+    "payment_method": lambda v1, stripe_id, params, options: v1.payment_methods.retrieve(stripe_id, params, options),
+    "refund": lambda v1, stripe_id, params, options: v1.refunds.retrieve(stripe_id, params, options),
+    "credit_note": lambda v1, stripe_id, params, options: v1.credit_notes.retrieve(stripe_id, params, options),
+    "checkout.session": lambda v1, stripe_id, params, options: v1.checkout.sessions.retrieve(
+        stripe_id, params, options
+    ),
+    "entitlements.feature": lambda v1, stripe_id, params, options: v1.entitlements.features.retrieve(
+        stripe_id, params, options
+    ),
+    "test_helpers.test_clock": lambda v1, stripe_id, params, options: v1.test_helpers.test_clocks.retrieve(
+        stripe_id, params, options
     ),
 }
 
@@ -78,6 +181,14 @@ SEARCHES: dict[str, Search] = {
         lambda v1, filters, options: v1.prices.list(filters, options),
         lambda params, since: {"product": params["product"]},
     ),
+    "coupons.create": (
+        lambda v1, filters, options: v1.coupons.list(filters, options),
+        lambda params, since: {"created": {"gte": since}},
+    ),
+    "promotion_codes.create": (
+        lambda v1, filters, options: v1.promotion_codes.list(filters, options),
+        lambda params, since: {"coupon": params["promotion"]["coupon"]},
+    ),
     "features.create": (
         lambda v1, filters, options: v1.entitlements.features.list(filters, options),
         lambda params, since: {"lookup_key": params["lookup_key"]},
@@ -86,6 +197,22 @@ SEARCHES: dict[str, Search] = {
         lambda v1, filters, options: v1.subscriptions.list(filters, options),
         lambda params, since: {"customer": params["customer"], "status": "all"},
     ),
+    "invoices.create": (
+        lambda v1, filters, options: v1.invoices.list(filters, options),
+        lambda params, since: {"customer": params["customer"]},
+    ),
+    "invoiceitems.create": (
+        lambda v1, filters, options: v1.invoice_items.list(filters, options),
+        lambda params, since: {"customer": params["customer"]},
+    ),
+    "refunds.create": (
+        lambda v1, filters, options: v1.refunds.list(filters, options),
+        lambda params, since: {"payment_intent": params["payment_intent"]},
+    ),
+    "credit_notes.create": (
+        lambda v1, filters, options: v1.credit_notes.list(filters, options),
+        lambda params, since: {"invoice": params["invoice"]},
+    ),
 }
 
 
@@ -93,7 +220,10 @@ def send(merchant: "Merchant", request: Call, idempotency_key: str) -> dict[str,
     """Makes one change. Raises a BillingError."""
     write = WRITES[request.operation]
     options = options_for(merchant, idempotency_key)
-    return call(lambda: write(client().v1, request.target, request.params, options))
+    noun, _, verb = request.operation.partition(".")
+    expand = WHOLE.get(OBJECTS.get(noun, "")) if verb != "delete" else None
+    params = {**request.params, "expand": expand} if expand else request.params
+    return call(lambda: write(client().v1, request.target, params, options))
 
 
 def retrieve(merchant: "Merchant", object_type: str, stripe_id: str, *, hurried: bool = False) -> dict[str, Any]:
@@ -102,7 +232,8 @@ def retrieve(merchant: "Merchant", object_type: str, stripe_id: str, *, hurried:
     options = options_for(merchant)
     v1 = client(hurried=True).v1 if hurried else client().v1
     try:
-        found = call(lambda: READS[object_type](v1, stripe_id, options))
+        expand = {"expand": WHOLE[object_type]} if object_type in WHOLE else None
+        found = call(lambda: READS[object_type](v1, stripe_id, expand, options))
     except InvalidRequest as error:
         if error.code == "resource_missing":
             return {"id": stripe_id, "object": object_type, "deleted": True}
@@ -111,21 +242,36 @@ def retrieve(merchant: "Merchant", object_type: str, stripe_id: str, *, hurried:
 
 
 def is_whole(found: dict[str, Any]) -> bool:
-    """False for a subscription that comes with only the first of its items."""
-    return found.get("object") != "subscription" or not (found.get("items") or {}).get("has_more")
+    """False for a subscription that comes with only the first of its items, an invoice with the first of its lines."""
+    inner = {"subscription": "items", "invoice": "lines"}.get(found.get("object", ""))
+    return inner is None or not (found.get(inner) or {}).get("has_more")
 
 
 def _complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str, Any]:
     """Lists embedded in objects are cut off at ten or twenty: fetches the rest of those we project."""
     v1 = client().v1
     with calling():
-        if not is_whole(found):
-            whole = v1.subscription_items.list({"subscription": found["id"], "limit": 100}, options)
+        if found["object"] == "subscription" and not is_whole(found):
+            whole = v1.subscription_items.list(
+                {"subscription": found["id"], "limit": 100, "expand": ["data.discounts"]}, options
+            )
             found["items"]["data"] = [item.to_dict(for_json=True) for item in whole.auto_paging_iter()]
-        if found["object"] == "invoice" and found["lines"]["has_more"]:
+        if found["object"] == "invoice" and not is_whole(found):
             lines = v1.invoices.line_items.list(found["id"], {"limit": 100}, options)
             found["lines"]["data"] = [line.to_dict(for_json=True) for line in lines.auto_paging_iter()]
     return found
+
+
+def preview_invoice(merchant: "Merchant", params: dict[str, Any]) -> dict[str, Any]:
+    """The invoice that would come, whole; nothing is kept of it. Raises a BillingError: code `invoice_upcoming_none`
+    where none would come."""
+    options = options_for(merchant)
+    with calling():
+        found = client().v1.invoices.create_preview(cast(Any, params), options)
+        lines = [line.to_dict(for_json=True) for line in found.lines.auto_paging_iter()]
+    shown = found.to_dict(for_json=True)
+    shown["lines"] = {**shown["lines"], "data": lines, "has_more": False}
+    return shown
 
 
 def made_by_intent(

@@ -1,5 +1,6 @@
 """MRR is exact: worked by hand, and by property."""
 
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -7,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.mrr import item_mrr, subscription_mrr, tiered_amount
+from subscriptions.mrr import (
+    Discounts,
+    DiscountTerms,
+    item_mrr,
+    item_mrrs,
+    subscription_mrr,
+    tiered_amount,
+)
 
 
 def price(amount: int | None = 1000, interval: str = "month", count: int = 1, **fields: Any) -> dict[str, Any]:
@@ -99,3 +107,87 @@ def test_a_year_at_twelve_times_the_price_is_the_same_mrr(amount: int, quantity:
     monthly = item_mrr({"price": price(amount), "quantity": quantity})
     yearly = item_mrr({"price": price(12 * amount, "year"), "quantity": quantity})
     assert monthly == yearly
+
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+TERMS = {
+    "ten": DiscountTerms(Fraction(10), None, recurs=True),
+    "third": DiscountTerms(Fraction("33.33"), None, recurs=True),
+    "five_off": DiscountTerms(None, 500, recurs=True),
+    "lots_off": DiscountTerms(None, 99_999, recurs=True),
+    "once": DiscountTerms(Fraction(50), None, recurs=False),
+    "until_march": DiscountTerms(Fraction(50), None, recurs=True, ends_at=AT),
+    "until_april": DiscountTerms(Fraction(50), None, recurs=True, ends_at=AT + timedelta(days=31)),
+    "of_a": DiscountTerms(Fraction(50), None, recurs=True, products=frozenset({"a"})),
+    "five_off_a": DiscountTerms(None, 500, recurs=True, products=frozenset({"a"})),
+}
+
+
+def a(amount: int, product: str = "a", *discounts: str, **fields: Any) -> dict[str, Any]:
+    return {"price": price(amount, product=product), "quantity": 1, "discounts": list(discounts), **fields}
+
+
+@pytest.mark.parametrize(
+    ("items", "discounts", "mrrs"),
+    [
+        ([a(1000)], [], [1000]),
+        ([a(1000)], ["ten"], [900]),
+        ([a(1000)], ["five_off"], [500]),
+        ([a(1000)], ["lots_off"], [0]),
+        ([a(1000)], ["once"], [1000]),
+        ([a(1000)], ["until_march"], [1000]),  # its end is exclusive
+        ([a(1000)], ["until_april"], [500]),
+        ([a(1000)], ["unknown"], [1000]),
+        ([a(1000)], ["ten", "five_off"], [400]),  # 1000 − 100 − 500: each takes from what is left
+        ([a(1000)], ["five_off", "ten"], [450]),
+        ([a(1000), a(2000, "b")], ["of_a"], [500, 2000]),
+        ([a(1000), a(3000, "b")], ["five_off"], [875, 2625]),  # 500 spread 1 : 3
+        ([a(1000), a(3000, "b")], ["five_off_a"], [500, 3000]),
+        ([a(1000, "a", "ten"), a(2000, "b")], [], [900, 2000]),
+        ([a(1000, "a", "ten"), a(2000, "b")], ["ten"], [810, 1800]),  # the item's comes first
+        ([a(1000), a(1000, "b"), a(1000, "c")], ["third"], [667, 667, 666]),  # 2000.1 → 2000
+    ],
+)
+def test_discounts_that_recur_are_subtracted(
+    items: list[dict[str, Any]], discounts: list[str], mrrs: list[int]
+) -> None:
+    found = subscription(*items, discounts=discounts)
+    assert item_mrrs(found, discounts=Discounts(TERMS), at=AT) == mrrs
+    assert subscription_mrr(found, discounts=Discounts(TERMS), at=AT) == sum(mrrs)
+
+
+def test_an_amount_is_taken_off_each_invoice() -> None:
+    yearly = {"price": price(12_000, "year", product="a"), "quantity": 1}
+    assert subscription_mrr(subscription(yearly, discounts=["five_off"]), discounts=Discounts(TERMS)) == 958  # 11500/12
+
+
+def test_a_customers_discount_holds_for_subscriptions_without_one() -> None:
+    of_customer = Discounts(TERMS, of_customer=["ten"])
+    assert subscription_mrr(subscription(a(1000)), discounts=of_customer) == 900
+    assert subscription_mrr(subscription(a(1000), discounts=["five_off"]), discounts=of_customer) == 500
+
+
+def test_included_tax_is_subtracted_after_discounts() -> None:
+    vat = {"percentage": 19.0, "inclusive": True}
+    sales = {"percentage": 8.25, "inclusive": False}
+    assert subscription_mrr(subscription(a(11_900), default_tax_rates=[vat])) == 10_000
+    assert (
+        subscription_mrr(
+            subscription(a(11_900), default_tax_rates=[vat], discounts=["ten"]), discounts=Discounts(TERMS)
+        )
+        == 9_000
+    )
+    assert subscription_mrr(subscription(a(11_900, tax_rates=[sales]), default_tax_rates=[vat])) == 11_900
+
+
+@given(
+    st.lists(st.integers(0, 10**7), min_size=1, max_size=6),
+    st.lists(st.sampled_from(sorted(TERMS)), max_size=4),
+    st.integers(0, 2500),
+)
+def test_parts_add_up_and_never_fall_below_nought(amounts: list[int], names: list[str], rate: int) -> None:
+    tax = {"percentage": str(Fraction(rate, 100).limit_denominator(100)), "inclusive": True}
+    found = subscription(*(a(amount) for amount in amounts), discounts=names, default_tax_rates=[tax])
+    parts = item_mrrs(found, discounts=Discounts(TERMS), at=AT)
+    assert sum(parts) == subscription_mrr(found, discounts=Discounts(TERMS), at=AT)
+    assert all(0 <= part <= amount for part, amount in zip(parts, amounts, strict=True))

@@ -60,7 +60,7 @@ def products(visit: Visit) -> HttpResponseBase:
     with scope(merchant_id):
         page = listing.page(rows)
         prices = _prices(merchant_id, page.rows)
-        standings = standing_of_products(merchant_id, page.rows, prices)
+        standings = standing_of_products(merchant_id, page.rows)
     context = {
         "listing": listing,
         "page": page,
@@ -84,7 +84,7 @@ def product(visit: Visit, product_id: UUID) -> HttpResponseBase:
         if found is None:
             raise Http404
         prices = _prices(merchant_id, [found])
-        standing = standing_of_products(merchant_id, [found], prices)[found.id]
+        standing = standing_of_products(merchant_id, [found])[found.id]
     by_version: dict[UUID, list[PriceLine]] = defaultdict(list)
     for price in prices.values():
         if price.deleted_at is None:

@@ -1,4 +1,4 @@
-"""/api/prices, /api/subscriptions. (/api/products is answered with its features: `entitlements.api`.)"""
+"""/api/subscriptions"""
 
 from typing import Any
 
@@ -14,53 +14,12 @@ from billingos.merchants.models import Merchant
 from customers.selectors import get_customer
 from subscriptions import selectors, services
 from subscriptions.models import Subscription
-from subscriptions.serializers import (
+from subscriptions.serializers.lifecycle import (
     CancelSubscription,
-    CreatePrice,
     CreateSubscription,
-    PriceListQuery,
-    PriceSerializer,
     SubscriptionListQuery,
     SubscriptionSerializer,
 )
-
-
-class PricesView(MerchantView):
-    area = "catalog"
-
-    @reads("List prices", page_of(PriceSerializer), PriceListQuery)
-    def get(self, request: Request) -> Response:
-        query = list_query(request, PriceListQuery)
-        merchant = merchant_of(request)
-        with scope(merchant.id):
-            product = (
-                find(selectors.products(merchant.id), query["product"], param="product", noun="product")
-                if "product" in query
-                else None
-            )
-        rows = selectors.prices(merchant.id, active=query["active"], product=product)
-        return list_response(request, rows, PriceSerializer, query)
-
-    @writes("Create a price", CreatePrice, PriceSerializer)
-    @idempotent
-    def post(self, request: Request) -> Response:
-        fields = valid_body(CreatePrice, request.data)
-        merchant = merchant_of(request)
-        with scope(merchant.id):
-            product = find(selectors.products(merchant.id), fields.pop("product"), param="product", noun="product")
-        price = services.create_price(merchant=merchant, product=product, key=idempotency_key(request), **fields)
-        with scope(merchant.id):
-            return Response(PriceSerializer(selectors.prices(merchant.id).get(id=price.id)).data, status=201)
-
-
-class PriceView(MerchantView):
-    area = "catalog"
-
-    @reads("Retrieve a price", PriceSerializer, not_found=True)
-    def get(self, request: Request, price_id: str) -> Response:
-        merchant = merchant_of(request)
-        with scope(merchant.id):
-            return Response(PriceSerializer(find(selectors.prices(merchant.id), price_id, noun="price")).data)
 
 
 class SubscriptionsView(MerchantView):

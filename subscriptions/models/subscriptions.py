@@ -1,75 +1,12 @@
-"""What is sold and who has bought it: products with their versions and prices, subscriptions, invoices."""
+"""Who has bought it: subscriptions with their items and history."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
 from billingos.common.models import MerchantOwned, StripeMirrored
 from customers.models import Customer
-
-
-class Product(StripeMirrored):
-    name = models.TextField()
-    description = models.TextField(blank=True)
-    active = models.BooleanField(default=True)
-    metadata = models.JSONField(default=dict, blank=True)
-
-    class Meta:
-        db_table = "products"
-        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="products_stripe_id"),)
-        indexes = (models.Index(fields=["merchant", "-id"], name="products_list"),)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ProductVersion(MerchantOwned):
-    """What a product was at one time: its prices and its limits. Subscribers keep the version they bought."""
-
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
-
-    class Meta:
-        db_table = "product_versions"
-        constraints = (
-            models.UniqueConstraint(fields=["merchant", "product", "number"], name="product_versions_number"),
-        )
-
-
-class Price(StripeMirrored):
-    """`unit_amount` is in minor units and null for tiers; `unit_amount_decimal` is exact, to 12 places."""
-
-    class Interval(models.TextChoices):
-        DAY = "day"
-        WEEK = "week"
-        MONTH = "month"
-        YEAR = "year"
-
-    class UsageType(models.TextChoices):
-        LICENSED = "licensed"
-        METERED = "metered"
-
-    version = models.ForeignKey(ProductVersion, on_delete=models.PROTECT, related_name="prices")
-    currency = models.CharField(max_length=3)
-    unit_amount = models.BigIntegerField(null=True)
-    unit_amount_decimal = models.DecimalField(max_digits=30, decimal_places=12, null=True)
-    billing_scheme = models.TextField(default="per_unit")
-    tiers_mode = models.TextField(blank=True)
-    tiers = models.JSONField(null=True, help_text="Stripe's tiers, amounts as text.")
-    interval = models.CharField(max_length=10, choices=Interval.choices, blank=True, help_text="Empty: paid once.")
-    interval_count = models.PositiveIntegerField(default=1)
-    usage_type = models.CharField(max_length=10, choices=UsageType.choices, default=UsageType.LICENSED)
-    lookup_key = models.TextField(blank=True)
-    nickname = models.TextField(blank=True)
-    active = models.BooleanField(default=True)
-    metadata = models.JSONField(default=dict, blank=True)
-
-    class Meta:
-        db_table = "prices"
-        constraints = (
-            models.UniqueConstraint(fields=["merchant", "stripe_id"], name="prices_stripe_id"),
-            models.CheckConstraint(condition=Q(interval_count__gte=1), name="prices_interval_count"),
-        )
-        indexes = (models.Index(fields=["merchant", "-id"], name="prices_list"),)
+from subscriptions.models.catalog import Coupon, Price, ProductVersion
 
 
 class Subscription(StripeMirrored):
@@ -107,6 +44,17 @@ class Subscription(StripeMirrored):
     canceled_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     collection_paused = models.BooleanField(default=False)
+    pause_behavior = models.TextField(blank=True, help_text="What becomes of invoices while collection is paused.")
+    resumes_at = models.DateTimeField(null=True, help_text="When a paused collection goes on by itself.")
+    cancellation_feedback = models.TextField(blank=True)
+    cancellation_comment = models.TextField(blank=True)
+    cancellation_reason = models.TextField(blank=True)
+    collection_method = models.TextField(default="charge_automatically")
+    days_until_due = models.PositiveIntegerField(null=True)
+    default_payment_method_id = models.TextField(blank=True)
+    default_tax_rates = models.JSONField(default=list, blank=True, help_text="[{id, percentage, inclusive}]")
+    discount_ids = ArrayField(models.TextField(), default=list, help_text="In Stripe's order.")
+    schedule_id = models.TextField(blank=True, help_text="The schedule that a change at a later time is kept in.")
     latest_invoice_id = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     mrr = models.BigIntegerField(default=0)
@@ -164,6 +112,9 @@ class SubscriptionItem(MerchantOwned):
     quantity = models.BigIntegerField(default=1)
     current_period_start = models.DateTimeField()
     current_period_end = models.DateTimeField()
+    discount_ids = ArrayField(models.TextField(), default=list, help_text="In Stripe's order.")
+    tax_rates = models.JSONField(default=list, blank=True, help_text="[{id, percentage, inclusive}]")
+    mrr = models.BigIntegerField(default=0, help_text="Its part of the subscription's MRR; the parts add up to it.")
 
     class Meta:
         db_table = "subscription_items"
@@ -203,47 +154,63 @@ class SubscriptionChange(MerchantOwned):
                 name="subscription_changes_order",
             ),
             models.Index(fields=["merchant", "at"], name="subscription_changes_at"),
+            models.Index(fields=["merchant", "customer_stripe_id"], name="subscription_changes_customer"),
         )
 
 
-class Invoice(StripeMirrored):
-    """Amounts are in minor units of `currency`."""
+class Discount(MerchantOwned):
+    """A coupon redeemed for a customer, a subscription or one of its items. Stripe's events of these name only its id,
+    and Stripe retrieves none alone: rows come with subscriptions that were asked for, and with events of their own.
 
-    class Status(models.TextChoices):
-        DRAFT = "draft"
-        OPEN = "open"
-        PAID = "paid"
-        UNCOLLECTIBLE = "uncollectible"
-        VOID = "void"
+    A discount that was taken away stays, for the history.
+    """
 
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
-    subscription = models.ForeignKey(Subscription, null=True, on_delete=models.PROTECT, related_name="invoices")
-    number = models.TextField(blank=True)
-    status = models.CharField(max_length=20, choices=Status.choices)
-    billing_reason = models.TextField(blank=True)
-    currency = models.CharField(max_length=3)
-    subtotal = models.BigIntegerField()
-    total = models.BigIntegerField()
-    amount_due = models.BigIntegerField()
-    amount_paid = models.BigIntegerField()
-    amount_remaining = models.BigIntegerField()
-    attempt_count = models.PositiveIntegerField(default=0)
-    next_payment_attempt_at = models.DateTimeField(null=True)
-    period_start = models.DateTimeField()
-    period_end = models.DateTimeField()
-    due_at = models.DateTimeField(null=True)
-    finalized_at = models.DateTimeField(null=True)
-    paid_at = models.DateTimeField(null=True)
-    hosted_invoice_url = models.TextField(blank=True)
+    stripe_id = models.TextField()
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="discounts")
+    promotion_code_id = models.TextField(blank=True)
+    customer = models.ForeignKey(Customer, null=True, on_delete=models.PROTECT, related_name="discounts")
+    subscription_stripe_id = models.TextField(blank=True)
+    item_stripe_id = models.TextField(blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "invoices"
-        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="invoices_stripe_id"),)
-        indexes = (
-            models.Index(fields=["merchant", "-id"], name="invoices_list"),
-            models.Index(fields=["merchant", "customer", "-id"], name="invoices_customer"),
-            models.Index(fields=["merchant", "subscription", "-id"], name="invoices_subscription"),
-        )
+        db_table = "discounts"
+        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="discounts_stripe_id"),)
+        indexes = (models.Index(fields=["merchant", "customer"], name="discounts_customer"),)
 
-    def __str__(self) -> str:
-        return self.number or self.stripe_id
+
+class SubscriptionSchedule(StripeMirrored):
+    """Changes of a subscription that are to come. `phases` are Stripe's, each with its items, discounts and times in
+    Unix seconds."""
+
+    class Status(models.TextChoices):
+        NOT_STARTED = "not_started"
+        ACTIVE = "active"
+        COMPLETED = "completed"
+        RELEASED = "released"
+        CANCELED = "canceled"
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="schedules")
+    subscription_stripe_id = models.TextField(blank=True)
+    status = models.CharField(max_length=20, choices=Status.choices)
+    phases = models.JSONField(default=list)
+    current_phase_start = models.DateTimeField(null=True)
+    current_phase_end = models.DateTimeField(null=True)
+    end_behavior = models.TextField(blank=True)
+    released_at = models.DateTimeField(null=True)
+    canceled_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        db_table = "subscription_schedules"
+        constraints = (
+            models.UniqueConstraint(fields=["merchant", "stripe_id"], name="subscription_schedules_stripe_id"),
+        )
+        indexes = (models.Index(fields=["merchant", "subscription_stripe_id"], name="schedules_subscription"),)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in {self.Status.COMPLETED, self.Status.RELEASED, self.Status.CANCELED}

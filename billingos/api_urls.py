@@ -1,0 +1,46 @@
+"""Every address under /api, without a trailing slash."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+
+from billingos.portal.api import (
+    PortalInvoicesView,
+    PortalPaymentMethodView,
+    PortalSessionsView,
+    PortalSubscriptionView,
+)
+from billingos.webhooks.api import WebhookEventsView
+from billingos.webhooks.views import stripe_webhook
+from customers.api import CustomersView, CustomerView
+from entitlements.api import CheckView, FeaturesView, FeatureView, ProductsView, ProductView
+from insights.api import InsightsView, MrrView
+from subscriptions.api.catalog import PricesView, PriceView
+from subscriptions.api.lifecycle import CancelSubscriptionView, SubscriptionsView, SubscriptionView
+from usage.api import MetersView, TrackUsageView, UsageEventsView
+
+urlpatterns = [
+    path("customers", CustomersView.as_view()),
+    path("customers/<str:customer_id>", CustomerView.as_view()),
+    path("features", FeaturesView.as_view()),
+    path("features/<str:feature_id>", FeatureView.as_view()),
+    path("products", ProductsView.as_view()),
+    path("products/<str:product_id>", ProductView.as_view()),
+    path("prices", PricesView.as_view()),
+    path("prices/<str:price_id>", PriceView.as_view()),
+    path("subscriptions", SubscriptionsView.as_view()),
+    path("subscriptions/<str:subscription_id>", SubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/cancel", CancelSubscriptionView.as_view()),
+    path("entitlements/check", CheckView.as_view()),
+    path("meters", MetersView.as_view()),
+    path("usage/track", TrackUsageView.as_view()),
+    path("usage/events", UsageEventsView.as_view()),
+    path("analytics/mrr", MrrView.as_view()),
+    path("insights", InsightsView.as_view()),
+    path("portal/sessions", PortalSessionsView.as_view()),
+    path("portal/subscription", PortalSubscriptionView.as_view()),
+    path("portal/invoices", PortalInvoicesView.as_view()),
+    path("portal/payment-method", PortalPaymentMethodView.as_view()),
+    path("webhooks/events", WebhookEventsView.as_view()),
+    path("webhooks/stripe", stripe_webhook),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+]

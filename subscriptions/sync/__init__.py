@@ -1,0 +1,29 @@
+"""Stripe's objects of the catalog, of subscriptions, invoices and payments → rows. The only writer of these columns.
+
+Idempotent and order-proof: what is deleted, canceled or settled stays so, whatever comes after.
+"""
+
+from subscriptions.sync.catalog import coupon_of, current_version, price_of, sync_price, sync_product
+from subscriptions.sync.discounts import known_discounts, write_discount
+from subscriptions.sync.invoices import invoice_subscription_id, require_payment_of, sync_invoice
+from subscriptions.sync.payments import sync_credit_note, sync_payment, sync_refund
+from subscriptions.sync.subscriptions import sync_schedule, sync_subscription, with_tiers
+
+__all__ = [
+    "coupon_of",
+    "current_version",
+    "invoice_subscription_id",
+    "known_discounts",
+    "price_of",
+    "require_payment_of",
+    "sync_credit_note",
+    "sync_invoice",
+    "sync_payment",
+    "sync_price",
+    "sync_product",
+    "sync_refund",
+    "sync_schedule",
+    "sync_subscription",
+    "with_tiers",
+    "write_discount",
+]

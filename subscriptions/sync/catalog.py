@@ -1,0 +1,201 @@
+"""Stripe product, price, coupon, promotion code → rows."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from billingos.common.errors import MissingReference
+from billingos.common.mirrored import instant, reference, write_mirrored
+from billingos.common.registries import StripeObject, projects, publish
+from customers.sync import customer_of
+from subscriptions.events import VersionDescribed
+from subscriptions.features import KEY as FEATURES
+from subscriptions.features import from_metadata
+from subscriptions.models import Coupon, Price, Product, ProductVersion, PromotionCode
+
+VERSION = "billingos_version"
+
+
+def own_metadata(stripe_object: StripeObject) -> dict[str, str]:
+    """The merchant's metadata, without ours."""
+    metadata = stripe_object.get("metadata") or {}
+    return {key: value for key, value in metadata.items() if not key.startswith("billingos_")}
+
+
+@projects("product", Product)
+def sync_product(merchant_id: UUID, product: StripeObject, event_at: datetime | None = None) -> Product | None:
+    """Stripe product → row with its present version, whose features are published for the entitlements."""
+    known = Product.objects.for_merchant(merchant_id).filter(stripe_id=product["id"]).first()
+    if product.get("deleted"):
+        if known and known.deleted_at is None:
+            Product.objects.filter(id=known.id).update(deleted_at=timezone.now(), active=False)
+        return known
+    if known and known.deleted_at:
+        return known
+    row = write_mirrored(
+        Product,
+        merchant_id,
+        product,
+        event_at,
+        {
+            "name": product["name"],
+            "description": product.get("description") or "",
+            "active": product["active"],
+            "metadata": own_metadata(product),
+        },
+    )
+    version = _version(row, product)
+    publish(VersionDescribed(merchant_id, version.id, from_metadata(product.get("metadata") or {})))
+    return row
+
+
+def current_version(product: Product) -> ProductVersion | None:
+    """The version that new subscribers get."""
+    return product.versions.order_by("-number").first()
+
+
+def _version(product: Product, described: StripeObject) -> ProductVersion:
+    """The version that the metadata of a product or price names; where it names none, the present one."""
+    named = str((described.get("metadata") or {}).get(VERSION, ""))
+    current = current_version(product)
+    if current and not named.isdecimal():
+        return current
+    number = int(named) if named.isdecimal() and 0 < int(named) < 2**31 else 1
+    version, _ = ProductVersion.objects.get_or_create(merchant_id=product.merchant_id, product=product, number=number)
+    return version
+
+
+@projects("price", Price)
+def sync_price(merchant_id: UUID, price: StripeObject, event_at: datetime | None = None) -> Price | None:
+    """Stripe price → row, on the version that it names, else on its product's present one. A price never changes its
+    version."""
+    known = Price.objects.for_merchant(merchant_id).filter(stripe_id=price["id"]).first()
+    if price.get("deleted"):
+        if known and known.deleted_at is None:
+            Price.objects.filter(id=known.id).update(deleted_at=timezone.now(), active=False)
+        return known
+    columns = _price_columns(price)
+    if price.get("billing_scheme") == "tiered" and price.get("tiers") is None and not (known and known.tiers):
+        raise MissingReference("price", price["id"])  # to be retrieved with its tiers
+    if known is None:
+        columns["version"] = _version_of_price(merchant_id, price)
+    elif price.get("tiers") is None:
+        del columns["tiers"]  # Stripe leaves tiers out unless asked for them
+    return write_mirrored(Price, merchant_id, price, event_at, columns)
+
+
+def _price_columns(price: StripeObject) -> dict[str, Any]:
+    recurring = price.get("recurring") or {}
+    exact = price.get("unit_amount_decimal")
+    return {
+        "currency": price["currency"],
+        "unit_amount": price.get("unit_amount"),
+        "unit_amount_decimal": None if exact is None else Decimal(str(exact)),
+        "billing_scheme": price.get("billing_scheme") or "per_unit",
+        "tiers_mode": price.get("tiers_mode") or "",
+        "tiers": price.get("tiers"),
+        "interval": recurring.get("interval") or "",
+        "interval_count": recurring.get("interval_count") or 1,
+        "usage_type": recurring.get("usage_type") or Price.UsageType.LICENSED,
+        "lookup_key": price.get("lookup_key") or "",
+        "nickname": price.get("nickname") or "",
+        "active": price["active"],
+        "metadata": own_metadata(price),
+    }
+
+
+def _version_of_price(merchant_id: UUID, price: StripeObject) -> ProductVersion:
+    """Made if the price comes before its product's news; the price says itself what its version includes."""
+    stripe_id = reference(price["product"])
+    product = Product.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    if product is None:
+        raise MissingReference("product", stripe_id)
+    version = _version(product, price)
+    metadata = price.get("metadata") or {}
+    if FEATURES in metadata:
+        publish(VersionDescribed(merchant_id, version.id, from_metadata(metadata)))
+    return version
+
+
+def price_of(merchant_id: UUID, value: Any) -> Price:
+    """The row behind a field of a Stripe object that names a price. Raises MissingReference."""
+    stripe_id = reference(value)
+    found = Price.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    if found is None:
+        raise MissingReference("price", stripe_id)
+    return found
+
+
+@projects("coupon", Coupon)
+def sync_coupon(merchant_id: UUID, coupon: StripeObject, event_at: datetime | None = None) -> Coupon | None:
+    """Stripe coupon → row. A deleted one still holds for those who have redeemed it."""
+    known = Coupon.objects.for_merchant(merchant_id).filter(stripe_id=coupon["id"]).first()
+    if coupon.get("deleted"):
+        if known and known.deleted_at is None:
+            known.deleted_at, known.valid = timezone.now(), False
+            known.save(update_fields=["deleted_at", "valid"])
+        return known
+    if known and known.deleted_at:
+        return known
+    percent = coupon.get("percent_off")
+    columns: dict[str, Any] = {
+        "name": coupon.get("name") or "",
+        "percent_off": None if percent is None else Decimal(str(percent)),
+        "amount_off": coupon.get("amount_off"),
+        "currency": coupon.get("currency") or "",
+        "duration": coupon["duration"],
+        "duration_in_months": coupon.get("duration_in_months"),
+        "max_redemptions": coupon.get("max_redemptions"),
+        "times_redeemed": coupon.get("times_redeemed") or 0,
+        "redeem_by_at": instant(coupon.get("redeem_by")),
+        "valid": coupon["valid"],
+        "metadata": own_metadata(coupon),
+    }
+    if "applies_to" in coupon:  # Stripe leaves it out unless asked for it
+        columns["product_stripe_ids"] = (coupon["applies_to"] or {}).get("products") or []
+    elif known is None:
+        raise MissingReference("coupon", coupon["id"])
+    return write_mirrored(Coupon, merchant_id, coupon, event_at, columns)
+
+
+def coupon_of(merchant_id: UUID, value: Any) -> Coupon:
+    """The row behind a field of a Stripe object that names a coupon. Raises MissingReference."""
+    stripe_id = reference(value)
+    found = Coupon.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    if found is None:
+        raise MissingReference("coupon", stripe_id)
+    return found
+
+
+@projects("promotion_code", PromotionCode)
+def sync_promotion_code(
+    merchant_id: UUID, promotion_code: StripeObject, event_at: datetime | None = None
+) -> PromotionCode | None:
+    if promotion_code.get("deleted"):
+        return PromotionCode.objects.for_merchant(merchant_id).filter(stripe_id=promotion_code["id"]).first()
+    customer = promotion_code.get("customer")
+    restrictions = promotion_code.get("restrictions") or {}
+    # Since clover the coupon stands in `promotion`; before, on the code.
+    coupon = (promotion_code.get("promotion") or {}).get("coupon") or promotion_code.get("coupon")
+    return write_mirrored(
+        PromotionCode,
+        merchant_id,
+        promotion_code,
+        event_at,
+        {
+            "coupon": coupon_of(merchant_id, coupon),
+            "code": promotion_code["code"],
+            "active": promotion_code["active"],
+            "customer": customer_of(merchant_id, customer) if customer else None,
+            "max_redemptions": promotion_code.get("max_redemptions"),
+            "times_redeemed": promotion_code.get("times_redeemed") or 0,
+            "expires_at": instant(promotion_code.get("expires_at")),
+            "first_time_transaction": bool(restrictions.get("first_time_transaction")),
+            "minimum_amount": restrictions.get("minimum_amount"),
+            "minimum_amount_currency": restrictions.get("minimum_amount_currency") or "",
+            "metadata": own_metadata(promotion_code),
+        },
+    )

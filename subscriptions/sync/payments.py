@@ -1,0 +1,106 @@
+"""Stripe payment intent, refund, credit note → rows."""
+
+from datetime import datetime
+from uuid import UUID
+
+from billingos.common.errors import MissingReference
+from billingos.common.mirrored import instant, reference, write_mirrored
+from billingos.common.registries import StripeObject, projects
+from customers.sync import customer_of
+from subscriptions.models import CreditNote, Invoice, Payment, Refund
+from subscriptions.sync.catalog import own_metadata
+
+
+@projects("payment_intent", Payment)
+def sync_payment(merchant_id: UUID, intent: StripeObject, event_at: datetime | None = None) -> Payment | None:
+    """Stripe payment intent → row. What succeeded or was canceled stays so."""
+    known = Payment.objects.for_merchant(merchant_id).filter(stripe_id=intent["id"]).first()
+    if intent.get("deleted") or (known and known.has_ended and intent["status"] != known.status):
+        return known
+    error = intent.get("last_payment_error") or {}
+    customer = intent.get("customer")
+    return write_mirrored(
+        Payment,
+        merchant_id,
+        intent,
+        event_at,
+        {
+            "customer": customer_of(merchant_id, customer) if customer else None,
+            "status": intent["status"],
+            "amount": intent["amount"],
+            "amount_received": intent.get("amount_received") or 0,
+            "currency": intent["currency"],
+            "payment_method_id": reference(intent.get("payment_method")),
+            "latest_charge_id": reference(intent.get("latest_charge")),
+            "failure_code": error.get("code") or "",
+            "decline_code": error.get("decline_code") or "",
+            "failure_message": error.get("message") or "",
+            "description": intent.get("description") or "",
+            "canceled_at": instant(intent.get("canceled_at")),
+            "metadata": own_metadata(intent),
+        },
+    )
+
+
+@projects("refund", Refund)
+def sync_refund(merchant_id: UUID, refund: StripeObject, event_at: datetime | None = None) -> Refund | None:
+    """Stripe refund → row. One of a charge without a payment intent stands alone."""
+    known = Refund.objects.for_merchant(merchant_id).filter(stripe_id=refund["id"]).first()
+    if refund.get("deleted"):
+        return known
+    payment_id = reference(refund.get("payment_intent"))
+    payment = Payment.objects.for_merchant(merchant_id).filter(stripe_id=payment_id).first()
+    if payment_id and payment is None:
+        raise MissingReference("payment_intent", payment_id)
+    return write_mirrored(
+        Refund,
+        merchant_id,
+        refund,
+        event_at,
+        {
+            "payment": payment,
+            "charge_id": reference(refund.get("charge")),
+            "status": refund.get("status") or "",
+            "amount": refund["amount"],
+            "currency": refund["currency"],
+            "reason": refund.get("reason") or "",
+            "failure_reason": refund.get("failure_reason") or "",
+            "metadata": own_metadata(refund),
+        },
+    )
+
+
+@projects("credit_note", CreditNote)
+def sync_credit_note(merchant_id: UUID, note: StripeObject, event_at: datetime | None = None) -> CreditNote | None:
+    """Stripe credit note → row; void stays void."""
+    known = CreditNote.objects.for_merchant(merchant_id).filter(stripe_id=note["id"]).first()
+    if note.get("deleted") or (known and known.status == CreditNote.Status.VOID and note["status"] != known.status):
+        return known
+    invoice_id = reference(note["invoice"])
+    invoice = Invoice.objects.for_merchant(merchant_id).filter(stripe_id=invoice_id).first()
+    if invoice is None:
+        raise MissingReference("invoice", invoice_id)
+    return write_mirrored(
+        CreditNote,
+        merchant_id,
+        note,
+        event_at,
+        {
+            "customer": customer_of(merchant_id, note["customer"]),
+            "invoice": invoice,
+            "number": note["number"],
+            "status": note["status"],
+            "currency": note["currency"],
+            "amount": note["amount"],
+            "subtotal": note["subtotal"],
+            "total": note["total"],
+            "pre_payment_amount": note.get("pre_payment_amount") or 0,
+            "post_payment_amount": note.get("post_payment_amount") or 0,
+            "out_of_band_amount": note.get("out_of_band_amount"),
+            "reason": note.get("reason") or "",
+            "memo": note.get("memo") or "",
+            "pdf": note.get("pdf") or "",
+            "voided_at": instant(note.get("voided_at")),
+            "metadata": own_metadata(note),
+        },
+    )
