@@ -75,8 +75,15 @@ _REFERENCES: dict[str, dict[str, str]] = {
     "subscription_item": {"discounts": "discount"},
 }
 
-# in hashes that are no objects: the entries of discount_amounts, and those of a credit note's refunds
-_UNNAMED = {"discount": "discount", "refund": "refund"}
+# in hashes that are no objects: entries of discount_amounts, a credit note's refunds, a schedule's phases
+_UNNAMED = {
+    "coupon": "coupon",
+    "default_payment_method": "payment_method",
+    "discount": "discount",
+    "price": "price",
+    "promotion_code": "promotion_code",
+    "refund": "refund",
+}
 
 # paths through plain hashes: (object, path within it) → kind
 _NESTED: dict[tuple[str, str], str] = {

@@ -120,6 +120,14 @@ def _invoice_item(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"tax_rates": rates(work, record["tax_rates"])}
 
 
+def _schedule(work: Work, record: Record, shown: Json) -> Json:
+    for phase in shown["phases"]:
+        phase["default_tax_rates"] = rates(work, phase["default_tax_rates"])
+        for item in phase["items"]:
+            item["tax_rates"] = rates(work, item["tax_rates"])
+    return shown
+
+
 def _credit_note(work: Work, record: Record, shown: Json) -> Json:
     lines = shown["lines"]
     lines["data"] = [render_note_line(work, line) for line in record["lines"]["data"][:EMBEDDED_LINES]]
@@ -155,6 +163,7 @@ _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
     "invoiceitem": _invoice_item,
     "tax_rate": _tax_rate,
     "subscription": _subscription,
+    "subscription_schedule": _schedule,
     "invoice": _invoice,
     "product_feature": _product_feature,
     "promotion_code": _promotion_code,

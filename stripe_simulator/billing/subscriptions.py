@@ -225,10 +225,18 @@ def _expire(work: Work, subscription: Record) -> None:
 
 def end_with_invoice(work: Work, subscription: Record) -> None:
     """Cancel now and collect what is still pending, usage included."""
+    invoice = end_with_draft(work, subscription)
+    if invoice is not None:
+        collect(work, invoice, "allow_incomplete")
+
+
+def end_with_draft(work: Work, subscription: Record) -> Record | None:
+    """Cancel now; the draft of what is still pending, usage included, or None."""
     drawn = metering.final_lines(work, subscription, work.now(subscription["_clock"]))
     standing.end(work, subscription, "cancellation_requested")
     if drawn or invoice_items.waiting(work, subscription):
-        collect(work, draft_now(work, subscription, drawn), "allow_incomplete")
+        return draft_now(work, subscription, drawn)
+    return None
 
 
 def draft_now(work: Work, subscription: Record, drawn: list[Json]) -> Record:
