@@ -86,10 +86,17 @@ def _subscription(work: Work, record: Record, shown: Json) -> Json:
 
 def _invoice(work: Work, record: Record, shown: Json) -> Json:
     shown["default_tax_rates"] = rates(work, record["default_tax_rates"])
+    if record["status"] == "draft":
+        shown["customer_tax_ids"] = customer_tax_ids(work, record["customer"])
     lines = shown["lines"]
     lines["has_more"] = len(lines["data"]) > EMBEDDED_LINES
     lines["data"] = lines["data"][:EMBEDDED_LINES]
     return shown
+
+
+def customer_tax_ids(work: Work, customer: str) -> list[Json]:
+    """A customer's tax ids as its invoices show them; when they are finalised they keep what they showed."""
+    return [{"type": one["type"], "value": one["value"]} for one in work.related("tax_id", "customer", customer)]
 
 
 def rates(work: Work, ids: list[str]) -> list[Json]:

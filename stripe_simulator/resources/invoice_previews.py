@@ -13,6 +13,7 @@ from stripe_simulator.billing import (
     metering,
     standing,
     subscriptions,
+    tax_ids,
     taxes,
 )
 from stripe_simulator.database import Record
@@ -67,6 +68,7 @@ _CUSTOMER: Fields = {
     "address": Hash(fields=ADDRESS),
     "shipping": Hash(fields=SHIPPING),
     "tax_exempt": Text(choices=("exempt", "none", "reverse")),
+    "tax_ids": Sequenced(of=Hash(fields=tax_ids.TAX_ID), most=tax_ids.MOST),
 }
 _FIRST_ONLY = ("default_tax_rates", "items", "metadata", "proration_behavior", "trial_end")  # for a new subscription
 
@@ -145,6 +147,11 @@ def _describe(work: Work, customer: Record, details: dict[str, Any]) -> None:
             customer["address"] = address(details["address"])
         if "shipping" in details:
             customer["shipping"] = shipping(details["shipping"])
+    if "tax_ids" in details:
+        for held in tax_ids.of(work, customer["id"]):
+            tax_ids.remove(work, held)
+        for position, sent in enumerate(details["tax_ids"]):
+            tax_ids.add(work, customer, sent, f"customer_details[tax_ids][{position}]")
 
 
 def _earliest(work: Work, customer: Record) -> Record | None:

@@ -32,7 +32,7 @@ def flow_objects(shop: Shop) -> list[dict[str, Any]]:
         "prices?limit=100",
         "refunds?expand[]=data.charge&expand[]=data.payment_method",
         "setup_intents?expand[]=data.payment_method&expand[]=data.customer",
-        "subscription_schedules?expand[]=data.subscription&expand[]=data.customer",
+        "subscription_schedules?expand[]=data.subscription&expand[]=data.customer&expand[]=data.phases.discounts.coupon",
         f"subscriptions?status=all&test_clock={clock}&limit=100&expand[]=data.schedule",
     ]
     found: list[dict[str, Any]] = []
@@ -59,9 +59,12 @@ def _scheduled(shop: Shop, clock: str, customer: str) -> None:
     schedules = shop.client.v1.subscription_schedules
     price, other = shop.price(700), shop.price(900)
     taken = schedules.create({"from_subscription": shop.subscribe(customer, price).id})
+    half = shop.client.v1.coupons.create({"percent_off": 50, "duration": "forever"}).id
+    rate = shop.client.v1.tax_rates.create({"display_name": "VAT", "percentage": 20, "inclusive": True}).id
+    then = {"items": [{"price": other, "discounts": [{"coupon": half}], "tax_rates": [rate]}], "description": "Then"}
     phases: Any = [
-        {"items": [{"price": price}], "end_date": taken.phases[0].end_date},
-        {"items": [{"price": other}], "invoice_settings": {"days_until_due": 3}, "description": "Then"},
+        {"items": [{"price": price}], "end_date": taken.phases[0].end_date, "default_tax_rates": [rate]},
+        {**then, "invoice_settings": {"days_until_due": 3}, "discounts": [{"coupon": half}]},
     ]
     schedules.update(taken.id, {"phases": phases})
     later: Any = {"customer": customer, "start_date": START + 300 * DAY, "phases": [{"items": [{"price": price}]}]}
