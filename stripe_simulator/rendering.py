@@ -81,6 +81,10 @@ def _plan(price: Record) -> Json:
 def _subscription(work: Work, record: Record, shown: Json) -> Json:
     shown["default_tax_rates"] = rates(work, record["default_tax_rates"])
     shown["items"]["data"] = [render_item(work, item) for item in record["items"]["data"]]
+    pending = shown["pending_update"]
+    if pending is not None and pending["subscription_items"] is not None:
+        items = record["pending_update"]["subscription_items"]
+        pending["subscription_items"] = [render_item(work, item) for item in items]
     return shown
 
 

@@ -8,6 +8,7 @@ from stripe_simulator.billing import (
     lines,
     metering,
     payments,
+    pending_updates,
     reminders,
     standing,
     totals,
@@ -204,6 +205,10 @@ def void(work: Work, invoice: Record) -> None:
     payments.cancel_payment(work, invoice)
     balance.give_back(work, invoice)
     emit(work, "invoice.voided", invoice)
+    subscription = work.find("subscription", invoice["_subscription"])
+    if subscription is not None and pending_updates.held_by(subscription, invoice):
+        pending_updates.drop(work, subscription)
+        standing.schedule(work, subscription)
 
 
 def mark_uncollectible(work: Work, invoice: Record) -> None:

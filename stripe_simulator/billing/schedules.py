@@ -108,7 +108,7 @@ def _settle(work: Work, schedule: Record, subscription: Record, phase: Json, *, 
     if settings["days_until_due"] is not None:
         subscription["days_until_due"] = settings["days_until_due"]
     subscription["metadata"] = merged_metadata(subscription["metadata"], phase["metadata"])
-    subscription |= {"default_tax_rates": list(phase["default_tax_rates"]), "_bare": phase["_bare"]}
+    subscription |= {"default_tax_rates": list(phase["default_tax_rates"]), "_bare": phase.get("_bare", False)}
     customer = work.get("customer", subscription["customer"])
     subscription["discounts"] = phase_discounts.put(
         work, customer, subscription["discounts"], phase["discounts"], anew=anew, subscription=subscription["id"]
@@ -163,6 +163,7 @@ def enter(work: Work, schedule: Record, phase: Json, behavior: str, *, anew: boo
     whatever interval they have. ``anew`` is a phase that begins, in contrast to one that was changed.
     """
     subscription = work.get("subscription", schedule["subscription"])
+    subscriptions.give_up_pending(work, subscription)
     renews = standing.period_end(subscription) <= work.now(subscription["_clock"])
     values = _changes(work, subscription, phase) | {"proration_behavior": "none" if renews else behavior}
     if renews:
@@ -185,7 +186,7 @@ def _changes(work: Work, subscription: Record, phase: Json) -> dict[str, Any]:
     trial, now = phase["trial_end"], work.now(subscription["_clock"])
     if trial is not None and trial > now and trial != subscription["trial_end"]:
         values["trial_end"] = trial
-    elif phase["_ends_trial"] and subscription["status"] == "trialing":
+    elif phase.get("_ends_trial") and subscription["status"] == "trialing":
         values["trial_end"] = "now"
     elif phase["billing_cycle_anchor"] == "phase_start" and subscription["status"] != "trialing":
         values["billing_cycle_anchor"] = "now"

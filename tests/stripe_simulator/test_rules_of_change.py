@@ -116,6 +116,15 @@ def test_collection_is_paused_until_a_date(shop: Shop) -> None:
     assert shop.client.v1.subscriptions.update(subscription.id, {"pause_collection": ""}).pause_collection is None
 
 
+def test_a_pause_may_end_with_the_period(shop: Shop) -> None:
+    clock = shop.clock(START)
+    subscription = shop.subscribe(shop.customer(clock), shop.price(1_000))
+    held: Any = {"pause_collection": {"behavior": "void", "resumes_at": MAY}}
+    shop.client.v1.subscriptions.update(subscription.id, held)
+    shop.advance(clock, JUNE + 2 * HOUR)
+    assert [one.status for one in shop.invoices(subscription.id)] == ["paid"] * 3
+
+
 def test_why_someone_goes_is_kept(shop: Shop) -> None:
     clock = shop.clock(START)
     customer, price = shop.customer(clock), shop.price(1_000)
