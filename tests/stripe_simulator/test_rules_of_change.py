@@ -71,9 +71,9 @@ def test_error_if_incomplete_lets_through_what_is_paid_or_free(shop: Shop) -> No
     subscription = shop.subscribe(shop.customer(clock), shop.price(1_000))
     shop.advance(clock, START + 15 * DAY)
     for quantity, totals in ((3, [1_000, 1_000]), (1, [1_000, 1_000, -1_000])):
-        items: Any = [{"id": item_of(subscription).id, "quantity": quantity}]
-        terms: Any = {"proration_behavior": "always_invoice", "payment_behavior": "error_if_incomplete"}
-        shop.client.v1.subscriptions.update(subscription.id, {"items": items, **terms})
+        asked: Any = {"items": [{"id": item_of(subscription).id, "quantity": quantity}]}
+        asked |= {"proration_behavior": "always_invoice", "payment_behavior": "error_if_incomplete"}
+        shop.client.v1.subscriptions.update(subscription.id, asked)
         assert [one.total for one in shop.invoices(subscription.id)] == totals
     assert {one.status for one in shop.invoices(subscription.id)} == {"paid"}
 
@@ -151,10 +151,10 @@ def test_lookup_keys_move_to_new_prices(shop: Shop) -> None:
     prices = shop.client.v1.prices
     product = shop.client.v1.products.create({"name": "Plan"}).id
     terms: Any = {"product": product, "currency": "usd", "recurring": {"interval": "month"}, "lookup_key": "plan"}
-    first = prices.create({**terms, "unit_amount": 1_000})
+    first = prices.create(terms | {"unit_amount": 1_000})
     with pytest.raises(stripe.InvalidRequestError, match="already uses that lookup key"):
-        prices.create({**terms, "unit_amount": 2_000})
-    second = prices.create({**terms, "unit_amount": 2_000, "transfer_lookup_key": True})
+        prices.create(terms | {"unit_amount": 2_000})
+    second = prices.create(terms | {"unit_amount": 2_000, "transfer_lookup_key": True})
     assert (prices.retrieve(first.id).lookup_key, second.lookup_key) == (None, "plan")
     assert [one.id for one in prices.list({"lookup_keys": ["plan"]})] == [second.id]
     event = next(one for one in reversed(shop.received) if one["type"] == "price.updated")
@@ -225,7 +225,7 @@ def test_a_one_off_invoice_takes_only_its_own_items(shop: Shop) -> None:
     assert (invoice.total, invoice.status) == (0, "draft")
     for amount, text in ((1_000, "Setup"), (250, "Support")):
         item: Any = {"customer": customer, "invoice": invoice.id, "amount": amount, "currency": "usd"}
-        client.invoice_items.create({**item, "description": text})
+        client.invoice_items.create(item | {"description": text})
     opened = client.invoices.finalize_invoice(invoice.id, {"auto_advance": False})
     assert (opened.status, opened.total, [line.amount for line in opened.lines]) == ("open", 1_250, [1_000, 250])
     paid = client.invoices.pay(invoice.id)
