@@ -86,6 +86,18 @@ def apply(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
     return change
 
 
+def apply_at_renewal(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
+    """Put new items in place as a period ends (within an ``updating`` block); the renewal that follows bills them."""
+    ends = standing.period_end(subscription)
+    change = Change(old=clone(subscription["items"]["data"]), at=ends, prorates=False)
+    interval = subscriptions.recurring_of(work, subscription)
+    _change_items(work, subscription, values["items"], ends)
+    change.differs = _billed(change.old) != _billed(subscription["items"]["data"])
+    if subscriptions.recurring_of(work, subscription) != interval or values.get("billing_cycle_anchor") == "now":
+        subscription["billing_cycle_anchor"] = ends
+    return change
+
+
 def bill(work: Work, subscription: Record, change: Change, values: dict[str, Any]) -> Record | None:
     """Prorate what changed; the draft to collect at once, where Stripe would, or None."""
     old = {item["id"]: item for item in change.old}
@@ -214,11 +226,16 @@ def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     item["_billed"] = {"gross": gross, "net": amount, **period, "item": pending["id"]}
 
 
-def bill_usage_of_leaving(work: Work, subscription: Record, sent: list[dict[str, Any]]) -> None:
-    """Usage of the metered items that a change of items is about to take away, at the end of their period."""
+def bill_usage_of_leaving(
+    work: Work, subscription: Record, sent: list[dict[str, Any]], *, of_all: bool = False
+) -> None:
+    """Usage of the metered items that a change of items is about to take away, at the end of their period.
+
+    ``of_all`` where no renewal follows that would bill the others.
+    """
     leaving = {values["id"] for values in sent if values.get("id") and (values.get("deleted") or values.get("price"))}
     for item in subscription["items"]["data"]:
-        if item["id"] in leaving and metering.is_metered(work.get("price", item["price"])):
+        if (of_all or item["id"] in leaving) and metering.is_metered(work.get("price", item["price"])):
             _bill_usage(work, subscription, item, item["current_period_end"])
 
 
