@@ -34,13 +34,16 @@ class Change:
 
 
 def price_of(work: Work, sent: dict[str, Any], prefix: str) -> Record:
-    """The recurring price that an item names, or a new one from ``price_data``."""
+    """The recurring price that an item names, or a new one from ``price_data``.
+
+    An archived price can't be taken anew, but it stays where it is ``_agreed`` on.
+    """
     if sent.get("price_data"):
         return catalog.add_price(work, sent["price_data"] | {"active": False}, f"{prefix}[price_data]")
     if not sent.get("price"):
         raise missing_param(f"{prefix}[price]")
     price = work.get("price", sent["price"], f"{prefix}[price]")
-    if not price["active"]:
+    if not price["active"] and not sent.get("_agreed"):
         raise invalid("The price specified is inactive. This field only accepts active prices.", f"{prefix}[price]")
     if price["recurring"] is None:
         raise invalid(
@@ -166,12 +169,16 @@ def _change_items(work: Work, subscription: Record, sent: list[dict[str, Any]], 
 
 def _change_item(work: Work, item: Json, values: dict[str, Any], prefix: str) -> None:
     if values.get("price") or values.get("price_data"):
-        item["price"] = price_of(work, values, prefix)["id"]
+        item["price"] = price_of(work, values | {"_agreed": _agreed(item, values)}, prefix)["id"]
     asked = {"quantity": item["quantity"] or 1} if values.get("quantity") is None else values
     price = work.get("price", item["price"])
     item["quantity"] = subscriptions.licensed_quantity(price, values if metering.is_metered(price) else asked)
     if "metadata" in values:
         item["metadata"] = merged_metadata(item["metadata"], values["metadata"])
+
+
+def _agreed(item: Json, values: dict[str, Any]) -> bool:
+    return bool(values.get("_agreed") or values.get("price") == item["price"])
 
 
 def _change_trial(work: Work, subscription: Record, wanted: int | str, now: int, change: Change) -> None:

@@ -14,12 +14,19 @@ from stripe_simulator.work import Work
 
 @dataclass(frozen=True)
 class Ground:
-    """What phases are laid out on: whose they are, the subscription if it runs, and the time (Unix seconds)."""
+    """What phases are laid out on: whose they are, what there is already, and the time (Unix seconds)."""
 
     work: Work
     customer: Record
-    subscription: Record | None
     now: int
+    subscription: Record | None = None
+    phases: tuple[Json, ...] = ()
+
+    @property
+    def prices(self) -> set[str]:
+        """The prices that are agreed on, of the subscription and of the phases that there were."""
+        items = [item for phase in self.phases for item in phase["items"]]
+        return {item["price"] for item in items + (self.subscription["items"]["data"] if self.subscription else [])}
 
     @property
     def held(self) -> list[str]:
@@ -85,7 +92,6 @@ def _phase(ground: Ground, values: dict[str, Any], begins: int, prefix: str) -> 
         "transfer_data": None,
         "trial_end": _trial_end(values, begins, ends, prefix),
         "_bare": values.get("discounts") == [],
-        "_ends_trial": values.get("trial_end") == "now",
     }
 
 
@@ -102,7 +108,8 @@ def invoice_settings(sent: dict[str, Any]) -> Json:
 
 
 def _item(ground: Ground, sent: dict[str, Any], prefix: str) -> Json:
-    price = changes.price_of(ground.work, sent, prefix)
+    agreed = sent.get("price") in ground.prices
+    price = changes.price_of(ground.work, sent | {"_agreed": agreed}, prefix)
     metered = price["recurring"]["usage_type"] == "metered"
     return {
         "billing_thresholds": None,
@@ -166,7 +173,6 @@ def of_subscription(subscription: Record) -> Json:
         "transfer_data": None,
         "trial_end": subscription["trial_end"] if subscription["status"] == "trialing" else None,
         "_bare": bool(subscription.get("_bare")),
-        "_ends_trial": False,
     }
 
 

@@ -184,9 +184,11 @@ def _changes(work: Work, subscription: Record, phase: Json) -> dict[str, Any]:
     """A phase's items, trial and anchor as a change of the subscription."""
     values: dict[str, Any] = {"items": _items(subscription, phase)}
     trial, now = phase["trial_end"], work.now(subscription["_clock"])
-    if trial is not None and trial > now and trial != subscription["trial_end"]:
-        values["trial_end"] = trial
-    elif phase.get("_ends_trial") and subscription["status"] == "trialing":
+    trying = subscription["status"] == "trialing" and subscription["trial_end"] > now
+    if trial is not None and trial > now:
+        if not trying or trial != subscription["trial_end"]:
+            values["trial_end"] = trial
+    elif trying:
         values["trial_end"] = "now"
     elif phase["billing_cycle_anchor"] == "phase_start" and subscription["status"] != "trialing":
         values["billing_cycle_anchor"] = "now"
@@ -207,7 +209,7 @@ def _items(subscription: Record, phase: Json) -> list[dict[str, Any]]:
             sent.append({"id": same["id"], **_terms(wanted)})
     for wanted in fresh:
         place = {"id": held.pop(0)["id"]} if held else {}
-        sent.append({"price": wanted["price"], **place, **_terms(wanted)})
+        sent.append({"price": wanted["price"], "_agreed": True, **place, **_terms(wanted)})
     return sent + [{"id": item["id"], "deleted": True} for item in held]
 
 

@@ -119,7 +119,7 @@ def make(work: Work, customer: Record, values: dict[str, Any]) -> Record:
     start = now if values.get("start_date", "now") == "now" else int(values["start_date"])
     if start < now:
         raise not_simulated("schedules that begin in the past", "start_date")
-    laid = phases.lay_out(phases.Ground(work, customer, None, now), values.get("phases") or [], start)
+    laid = phases.lay_out(phases.Ground(work, customer, now), values.get("phases") or [], start)
     return _insert(work, customer, laid, values, now)
 
 
@@ -190,7 +190,7 @@ def _replace(work: Work, schedule: Record, sent: list[dict[str, Any]]) -> bool:
         start = now if wanted == "now" else int(wanted)
     customer = work.get("customer", schedule["customer"])
     subscription = work.find("subscription", schedule["subscription"])
-    laid = phases.lay_out(phases.Ground(work, customer, subscription, now), sent, start)
+    laid = phases.lay_out(phases.Ground(work, customer, now, subscription, tuple(schedule["phases"])), sent, start)
     past = [phase for phase in schedule["phases"] if phase["end_date"] <= start]
     schedule |= {"phases": past + laid, "_warned": False}
     if active:

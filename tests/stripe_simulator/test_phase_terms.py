@@ -190,12 +190,13 @@ def test_trials_metadata_and_how_a_phase_collects(shop: Shop) -> None:
     assert shop.types().count("customer.subscription.trial_will_end") == 1
 
 
-def test_a_phase_can_end_the_trial_at_once(shop: Shop) -> None:
+@pytest.mark.parametrize("terms", [{}, {"trial_end": "now"}])
+def test_a_phase_without_a_trial_ends_the_one_that_runs(shop: Shop, terms: dict[str, Any]) -> None:
     clock = shop.clock(START)
     price = shop.price(1_000)
     subscription = shop.subscribe(shop.customer(clock), price, trial_period_days=10)
     shop.advance(clock, START + DAY)
-    scheduled(shop, subscription.id, {"items": [{"price": price}], "end_date": MAY, "trial_end": "now"})
+    scheduled(shop, subscription.id, {"items": [{"price": price}], "end_date": MAY, **terms})
     assert shop.subscription(subscription.id).status == "active"
     assert totals(shop, subscription.id) == [0, 1_000]
 
@@ -215,6 +216,27 @@ def test_a_current_phase_that_ends_now_lets_the_next_one_begin(shop: Shop) -> No
     assert shown.current_phase is not None
     assert shown.current_phase.start_date == START + 15 * DAY
     assert totals(shop, subscription.id) == [1_000, 250]  # -500 for half of April, and half of it at 3000, half off
+
+
+def test_prices_that_were_agreed_on_may_be_archived(shop: Shop) -> None:
+    clock = shop.clock(START)
+    old, then = shop.price(1_000), shop.price(2_000)
+    subscription = shop.subscribe(shop.customer(clock), old)
+    shop.client.v1.prices.update(old, {"active": False})
+    items: Any = [{"id": item_of(subscription).id, "price": old, "quantity": 2}]
+    shop.client.v1.subscriptions.update(subscription.id, {"items": items, "proration_behavior": "none"})
+    made = scheduled(shop, subscription.id, phase(old), phase(then))
+    shop.client.v1.prices.update(then, {"active": False})
+    again: Any = {"phases": [phase(old), phase(then), phase(old)]}
+    shop.client.v1.subscription_schedules.update(made.id, again)
+    shop.advance(clock, JULY + 2 * HOUR)
+    assert totals(shop, subscription.id) == [1_000, 2_000, 1_000, 1_000]
+    refused: Any = {"customer": shop.customer(), "phases": [phase(old)]}
+    with pytest.raises(stripe.InvalidRequestError, match="inactive"):
+        shop.client.v1.subscription_schedules.create(refused)
+    added: Any = {"items": [{"price": then}]}
+    with pytest.raises(stripe.InvalidRequestError, match="inactive"):
+        shop.client.v1.subscriptions.update(subscription.id, added)
 
 
 @pytest.mark.parametrize(
