@@ -43,12 +43,14 @@ def execute(
     key: str | None = None,
     claim: str | None = None,
     check: Callable[[], None] | None = None,
+    request: Any = None,
 ) -> list[Any]:
     """The rows that `calls` lead to, one after the other (None where BillingOS keeps no row).
 
     `key` is the caller's Idempotency-Key: with one that was seen before, the stored calls are finished instead of new
-    ones begun. `claim` names what nobody else may be creating meanwhile; once it is held, `check` may still refuse
-    (it is not asked again when a request is resumed). Raises a BillingError for Stripe's refusal; the calls after a
+    ones begun. Where the calls depend on more than what was asked for (the time, how things stood), `request` (JSON) is
+    what must be the same then. `claim` names what nobody else may be creating or changing meanwhile; once it is held,
+    `check` may still refuse (it is not asked again when a request is resumed). Raises a BillingError for Stripe's refusal; the calls after a
     refused one are not made.
     """
     refuse_inside_transaction()
@@ -57,7 +59,7 @@ def execute(
     with held(_lock_name(merchant, key or str(group))) as mine:
         if not mine:
             raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
-        intents, resumed = _begin(merchant, calls, key, group, claim, check)
+        intents, resumed = _begin(merchant, calls, key, group, claim, check, request)
         rows = [_carry_out(merchant, intent, intents, resumed=resumed) for intent in intents]
     if any(_is_gone(intent, row) for intent, row in zip(intents, rows, strict=True)):
         raise Conflict("What this request has made was deleted since.", code="deleted_since")
@@ -93,14 +95,17 @@ def _begin(
     group: UUID,
     claim: str | None,
     check: Callable[[], None] | None,
+    request: Any = None,
 ) -> tuple[list[WriteIntent], bool]:
+    hashes = [_hash(call) for call in calls] if request is None else [_hash_of(request)]
     with scope(merchant.id):
         if known := _known(merchant, key):
-            if [_hash(call) for call in calls] != [intent.body_hash for intent in known]:
+            if hashes != [intent.body_hash for intent in known][: len(hashes) if request is not None else None]:
                 raise Conflict("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
             return _take_over(known), True
         intents = [_intent(merchant.id, group, step, call, key) for step, call in enumerate(calls)]
-        intents[0].claim = claim
+        intents[0].body_hash = hashes[0]
+        intents[-1].claim = claim  # until the last call is answered
         try:
             with transaction.atomic():
                 created = WriteIntent.objects.bulk_create(intents)
@@ -144,7 +149,11 @@ def _hash(call: Call) -> str:
     """What tells one call from another; an id that we choose ourselves differs with each try and does not count."""
     params = {name: value for name, value in call.params.items() if name != "id"}
     target = "" if call.operation == "products.features.create" else call.target
-    return hashlib.sha256(json.dumps([call.operation, target, params], sort_keys=True).encode()).hexdigest()
+    return _hash_of([call.operation, target, params])
+
+
+def _hash_of(request: Any) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
