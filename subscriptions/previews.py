@@ -9,10 +9,10 @@ from typing import Any
 from billingos.common.errors import BillingError
 from billingos.common.registries import StripeObject
 from billingos.common.tenancy import scope
-from billingos.merchants.models import Merchant
+from billingos.merchants.models import Merchant, Proration
 from billingos.stripe_gateway.operations import preview_invoice
 from subscriptions.changing import Change, coming_phase, current_phase, seconds, update_params
-from subscriptions.items import leaving
+from subscriptions.items import is_metered, leaving
 from subscriptions.models import Invoice, InvoiceLine, SubscriptionSchedule
 from subscriptions.sync import invoice_columns, line_columns, prices_of
 
@@ -49,9 +49,10 @@ class ChangePreview:
 def previewed(merchant: Merchant, params: dict[str, Any]) -> PreviewedInvoice | None:
     """None where no invoice would come. Raises a BillingError."""
     found = _asked(merchant, params)
-    if found is None:
-        return None
-    lines = found["lines"]["data"]
+    return None if found is None else _as_rows(merchant, found, found["lines"]["data"])
+
+
+def _as_rows(merchant: Merchant, found: StripeObject, lines: Sequence[StripeObject]) -> PreviewedInvoice:
     with scope(merchant.id):
         prices = prices_of(merchant.id, lines)
     invoice = Invoice(merchant_id=merchant.id, **invoice_columns(found))
@@ -75,7 +76,9 @@ def invoices_of(
 ) -> tuple[PreviewedInvoice | None, PreviewedInvoice | None]:
     """What the change bills at once, and the first invoice after that. `schedule` is the one that the change ends."""
     now = previewed(merchant, _as_updated(change)) if change.at_once and change.is_billed_at_once else None
-    coming = previewed(merchant, _next_params(merchant, change, schedule, after=now is not None))
+    if change.at_renewal and _begins_anew(change) and not schedule:
+        return None, _begun_at_renewal(merchant, change)
+    coming = previewed(merchant, _next_params(change, schedule, after=now is not None))
     if coming and _is_billed_on_the_way(change):
         coming = replace(coming, at=change.at)
     return now, coming
@@ -96,9 +99,7 @@ def _as_updated(change: Change, mode: str = "next") -> dict[str, Any]:
     }
 
 
-def _next_params(
-    merchant: Merchant, change: Change, schedule: SubscriptionSchedule | None, *, after: bool
-) -> dict[str, Any]:
+def _next_params(change: Change, schedule: SubscriptionSchedule | None, *, after: bool) -> dict[str, Any]:
     mode = "recurring" if after else "next"
     if schedule:
         return {
@@ -106,12 +107,10 @@ def _next_params(
             "schedule_details": _as_scheduled(change, schedule),
             "preview_mode": mode,
         }
-    if change.at_once or (change.at_renewal and not _begins_anew(change)):
+    if change.at_once or change.at_renewal:
         return _as_updated(change, mode)
-    if change.at_renewal:
-        return _begun_at_renewal(merchant, change)
     ends = change.subscription.current_period_end
-    if ends and change.at < ends and change.is_billed_at_once | (change.proration != "none"):
+    if ends and change.at < ends and (change.is_billed_at_once or change.proration != Proration.NONE):
         return _as_updated(change)
     return {"subscription": change.subscription.stripe_id, "preview_mode": "next"}
 
@@ -119,7 +118,7 @@ def _next_params(
 def _begins_anew(change: Change) -> bool:
     """Whether the renewal bills otherwise than the same change made earlier in the period would let it."""
     gone = leaving(change.held, change.items)
-    return change.new_rhythm or any(row.stripe_id in gone and row.price.usage_type == "metered" for row in change.held)
+    return change.new_rhythm or any(row.stripe_id in gone and is_metered(row.price) for row in change.held)
 
 
 def _as_scheduled(change: Change, schedule: SubscriptionSchedule) -> dict[str, Any]:
@@ -139,39 +138,52 @@ def _as_scheduled(change: Change, schedule: SubscriptionSchedule) -> dict[str, A
     }
 
 
-def _begun_at_renewal(merchant: Merchant, change: Change) -> dict[str, Any]:
+def _begun_at_renewal(merchant: Merchant, change: Change) -> PreviewedInvoice | None:
     """Nothing in Stripe previews a schedule that is not there over a subscription that is. The renewal bills what a new
     subscription would that begins then, and with it what waits for the renewal."""
-    customer = change.subscription.customer
-    begun = {**coming_phase(change), "start_date": seconds(change.at)}
     plain = _asked(merchant, {"subscription": change.subscription.stripe_id, "preview_mode": "next"})
     waiting = _carried_over(change, plain["lines"]["data"]) if plain else []
-    return {
-        "customer": customer.stripe_id,
+    begun = {**coming_phase(change), "start_date": seconds(change.at)}
+    params = {
+        "customer": change.subscription.customer.stripe_id,
         "schedule_details": {"phases": [begun], "end_behavior": "release"},
         "preview_mode": "next",
-        **({"invoice_items": waiting} if waiting else {}),
     }
+    found = _asked(merchant, params | ({"invoice_items": [_sent(line) for line in waiting]} if waiting else {}))
+    return _as_rows(merchant, found, _told_whole(found["lines"]["data"], waiting)) if found else None
 
 
-def _carried_over(change: Change, lines: Iterable[StripeObject]) -> list[dict[str, Any]]:
+def _carried_over(change: Change, lines: Iterable[StripeObject]) -> list[StripeObject]:
     """Of the lines of the renewal as it would be without the change, those that come all the same: pending items of the
-    subscription, usage of metered items that leave."""
-    metered = {row.stripe_id for row in change.held if row.price.usage_type == "metered"}
+    subscription, usage of metered items."""
+    metered = {row.stripe_id for row in change.held if is_metered(row.price)}
     kept = []
     for line in lines:
         parent = line.get("parent") or {}
-        pending = parent.get("invoice_item_details") or {}
-        used = (parent.get("subscription_item_details") or {}).get("subscription_item") in metered
-        if used or pending.get("subscription"):
+        one_off, of_item = parent.get("invoice_item_details") or {}, parent.get("subscription_item_details") or {}
+        if one_off.get("subscription") or of_item.get("invoice_item") or of_item.get("subscription_item") in metered:
             kept.append(line)
-    return [
-        {
-            "amount": line["amount"],
-            "currency": line["currency"],
-            "description": line["description"] or "",
-            "discountable": line["discountable"],
-            "period": line["period"],
-        }
-        for line in kept
-    ]
+    return kept
+
+
+def _sent(line: StripeObject) -> dict[str, Any]:
+    return {
+        "amount": line["amount"],
+        "currency": line["currency"],
+        "description": line["description"] or "",
+        "discountable": line["discountable"],
+        "period": line["period"],
+    }
+
+
+def _told_whole(lines: Iterable[StripeObject], sent: Sequence[StripeObject]) -> list[StripeObject]:
+    """The lines, with what could not be sent of some: price, quantity, whether it is a proration."""
+    left = list(sent)
+    whole = []
+    for line in lines:
+        known = next((one for one in left if _sent(one) == _sent(line)), None)
+        if known is not None:
+            left.remove(known)
+            line = {**line, **{name: known.get(name) for name in ("parent", "pricing", "quantity")}}
+        whole.append(line)
+    return whole

@@ -50,8 +50,8 @@ def execute(
     `key` is the caller's Idempotency-Key: with one that was seen before, the stored calls are finished instead of new
     ones begun. Where the calls depend on more than what was asked for (the time, how things stood), `request` (JSON) is
     what must be the same then. `claim` names what nobody else may be creating or changing meanwhile; once it is held,
-    `check` may still refuse (it is not asked again when a request is resumed). Raises a BillingError for Stripe's refusal; the calls after a
-    refused one are not made.
+    `check` may still refuse (it is not asked again when a request is resumed). Raises a BillingError for Stripe's
+    refusal; the calls after a refused one are not made.
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
