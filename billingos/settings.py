@@ -188,6 +188,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
+        "ChangePaymentEnum": "subscriptions.serializers.changes.CHANGE_PAYMENT",
+        "FirstPaymentEnum": "subscriptions.serializers.lifecycle.FIRST_PAYMENT",
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
         "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
         "UsageTypeEnum": "subscriptions.models.Price.UsageType",
