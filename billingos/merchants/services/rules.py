@@ -33,8 +33,8 @@ def update_merchant(*, merchant: Merchant, by: User, **profile: str) -> dict[str
     return changes
 
 
-def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool) -> dict[str, Any]:
-    """Writes `paused_counts` and `past_due_keeps_access`, as far as given; returns what has changed.
+def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool | str) -> dict[str, Any]:
+    """Writes the rules that are given, columns of BillingSettings with valid values; returns what has changed.
 
     What hangs on a rule follows in the same transaction (`BillingSettingsChanged`): MRR is calculated anew for all
     days, entitlements of customers who are past due end or come back.
