@@ -76,7 +76,8 @@ def test_quantity_alone(basic: Shop) -> None:
 
 
 def test_what_was_shown_is_charged_an_hour_later(basic: Shop) -> None:
-    for items in ({"pro": 1}, {"pro_year": 1}):
+    wanted: list[dict[str, int | None]] = [{"pro": 1}, {"pro_year": 1}]
+    for items in wanted:
         shown = preview(basic, items)
         clock = basic.v1.test_helpers.test_clocks.retrieve(basic.clock, None, basic.account)
         basic.advance_to(clock.frozen_time + 3600)
