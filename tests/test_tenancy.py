@@ -137,9 +137,7 @@ def fill_the_mirror(scene: Scene) -> None:
     merchant_id = scene.api.merchant.id
     with scope(merchant_id):
         item = SubscriptionItem.objects.select_related("version", "subscription", "price").get()
-        CheckoutSession.objects.create(
-            merchant_id=merchant_id, token_digest=unique("d"), price=item.price, expires_at=timezone.now()
-        )
+        CheckoutSession.objects.create(merchant_id=merchant_id, price=item.price, expires_at=timezone.now())
         migration, _ = VersionMigration.objects.get_or_create(
             merchant_id=merchant_id, product_id=item.version.product_id, target=item.version, when="now"
         )
