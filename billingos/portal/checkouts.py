@@ -45,7 +45,8 @@ def url_of(session: CheckoutSession) -> str:
 
 
 def way_back(session: CheckoutSession) -> str:
-    return settings.BASE_URL + reverse("checkout:return", kwargs={"signed": signed_id(session)})
+    path: str = reverse("checkout:return", kwargs={"signed": signed_id(session)})
+    return f"{settings.BASE_URL}{path}"
 
 
 def goal_of(session: CheckoutSession) -> str:
