@@ -33,6 +33,7 @@ RETENTION = timedelta(days=30)
 CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
 Plan = Sequence[Call] | Callable[[], Sequence[Call]]
+ENDINGS = {"subscriptions.cancel", "customers.delete", "coupons.delete"}
 NO_ROW_LEFT = (".delete", ".detach")
 WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create"}
 
@@ -178,6 +179,8 @@ def _carry_out(
         _end(merchant, intent, Status.UNKNOWN if intent.step == 0 and by_caller else Status.PENDING)
         raise
     except BillingError as error:
+        if error.code == "resource_missing" and intent.operation in ENDINGS:
+            return _is_over(merchant, intent, request.target)
         _end(merchant, intent, Status.FAILED, error={"code": error.code, "message": error.message})
         raise
     object_type, object_id = answer["object"], answer["id"]
@@ -189,6 +192,15 @@ def _carry_out(
             merchant, object_type, object_id, answer=answer if fresh else None, seen=seen if fresh else None
         ).row
     _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=object_id)
+    return row
+
+
+def _is_over(merchant: "Merchant", intent: WriteIntent, target: str) -> Any:
+    """Stripe ends things by DELETE, which no idempotency key protects: asked again, it knows them no more. What was to be
+    ended is over, and the row says so."""
+    object_type = _type_of_target(intent)
+    row = settle(merchant, object_type, target).row
+    _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=target)
     return row
 
 
