@@ -86,7 +86,7 @@ def killed(request: Callable[[], Any], point: str, nth: int) -> None:
             for alias in connections:
                 connections[alias] = connections.create_connection(alias)
             gateway_client.cache_clear()
-            caches["default"]._cache = None
+            caches["default"].close()
             lay_trap(point, nth)
             request()
         finally:

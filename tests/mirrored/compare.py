@@ -120,7 +120,7 @@ def _differences(model: Any, row: Any, stripe_object: dict[str, Any]) -> Iterabl
         pointed = getattr(row, column)
         there = stripe_object
         for step in path.split("."):
-            there = (there or {}).get(step)  # type: ignore[assignment]  # down to an id
+            there = (there or {}).get(step)
         here = pointed.stripe_id if pointed else ""
         if here != id_of(there):
             yield column, (here, id_of(there))

@@ -48,11 +48,12 @@ def open_shop(api: Api, client: Any, deliveries: Deliveries) -> Shop:
     shop = Shop(api, client, deliveries)
     api.made("/features", {"lookup_key": "sso", "name": "Single sign-on"})
     tiers = [{"up_to": 3, "unit_amount": 1000}, {"up_to": "inf", "unit_amount": 700}]
-    for name, prices in {
+    catalog: dict[str, list[dict[str, Any]]] = {
         "Basic": [{"unit_amount": 1900, "interval": "month"}, {"unit_amount": 19000, "interval": "year"}],
         "Pro": [{"unit_amount": 4900, "interval": "month"}, {"unit_amount": 0, "interval": "month"}],
         "Seats": [{"billing_scheme": "tiered", "tiers_mode": "graduated", "tiers": tiers, "interval": "month"}],
-    }.items():
+    }
+    for name, prices in catalog.items():
         product = api.made("/products", {"name": name, "features": [{"feature": "sso"}]})
         for price in prices:
             body = {"product": product["id"], "currency": "usd", **price}
@@ -114,6 +115,39 @@ class Life:
     def _cancel(self, truth: Truth, draw: int) -> None:
         if subscription := self.living(truth, draw):
             self.ask(f"/subscriptions/{subscription}/cancel", {"at_period_end": draw % 4 != 0, "feedback": "unused"})
+
+    def _change(self, truth: Truth, draw: int) -> None:
+        if subscription := self.living(truth, draw):
+            body: dict[str, Any] = {"items": [{"price": self.price(draw // 3), "quantity": 1 + draw // 11 % 4}]}
+            body["when"] = ("now", "renewal")[draw // 5 % 2]
+            if body["when"] == "now":
+                body["proration"] = ("prorate", "prorate_at_renewal", "full_price", "none")[draw // 13 % 4]
+            self.ask(f"/subscriptions/{subscription}/change", body)
+
+    def _unschedule(self, truth: Truth, draw: int) -> None:
+        if subscription := self.living(truth, draw):
+            self.ask(f"/subscriptions/{subscription}/unschedule", {})
+
+    def _keep(self, truth: Truth, draw: int) -> None:
+        if subscription := self.living(truth, draw):
+            self.ask(f"/subscriptions/{subscription}/keep", {})
+
+    def _pause(self, truth: Truth, draw: int) -> None:
+        if subscription := self.living(truth, draw):
+            behavior = ("void", "keep_as_draft", "mark_uncollectible")[draw % 3]
+            self.ask(f"/subscriptions/{subscription}/pause", {"behavior": behavior})
+
+    def _resume(self, truth: Truth, draw: int) -> None:
+        if subscription := self.living(truth, draw):
+            self.ask(f"/subscriptions/{subscription}/resume", {})
+
+    def _reactivate(self, truth: Truth, draw: int) -> None:
+        if subscription := self.one_of(truth.subscriptions, draw):
+            self.ask(f"/subscriptions/{subscription}/reactivate", {})
+
+    def _end_trial(self, truth: Truth, draw: int) -> None:
+        if subscription := self.living(truth, draw):
+            self.ask(f"/subscriptions/{subscription}/extend-trial", {"trial_end": "now"})
 
     # --- By others, in Stripe ---------------------------------------------------------------------------------------
 
