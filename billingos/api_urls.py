@@ -9,6 +9,7 @@ from billingos.portal.api import (
     PortalSessionsView,
     PortalSubscriptionView,
 )
+from billingos.portal.checkout_api import CheckoutSessionsView, CheckoutSessionView, ExpireCheckoutSessionView
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
@@ -48,6 +49,9 @@ urlpatterns = [
     path("subscriptions/<str:subscription_id>/resume", ResumeSubscriptionView.as_view()),
     path("subscriptions/<str:subscription_id>/reactivate", ReactivateSubscriptionView.as_view()),
     path("subscriptions/<str:subscription_id>/extend-trial", ExtendTrialView.as_view()),
+    path("checkout/sessions", CheckoutSessionsView.as_view()),
+    path("checkout/sessions/<str:session_id>", CheckoutSessionView.as_view()),
+    path("checkout/sessions/<str:session_id>/expire", ExpireCheckoutSessionView.as_view()),
     path("entitlements/check", CheckView.as_view()),
     path("meters", MetersView.as_view()),
     path("usage/track", TrackUsageView.as_view()),

@@ -14,6 +14,7 @@ from billingos.common.mirrored import reference
 from billingos.common.periods import Period, calendar_month, from_stripe, period_containing
 from customers.models import Customer
 from subscriptions.models import (
+    CheckoutSession,
     Invoice,
     Price,
     Product,
@@ -63,6 +64,15 @@ def subscriptions(
             )
         )
     )
+    if customer:
+        rows = rows.filter(customer=customer)
+    return rows.filter(status=status) if status else rows
+
+
+def checkout_sessions(
+    merchant_id: UUID, *, customer: Customer | None = None, status: str | None = None
+) -> QuerySet[CheckoutSession]:
+    rows = CheckoutSession.objects.for_merchant(merchant_id).select_related("customer", "price__version__product")
     if customer:
         rows = rows.filter(customer=customer)
     return rows.filter(status=status) if status else rows

@@ -4,11 +4,21 @@ from subscriptions.items import Item
 from subscriptions.services.cancellations import cancel_subscription, keep_subscription, reactivate_subscription
 from subscriptions.services.catalog import create_price, create_product
 from subscriptions.services.changes import change_subscription, preview_change, unschedule_change
+from subscriptions.services.checkouts import (
+    Sale,
+    expire_checkout,
+    finish_checkout,
+    is_free,
+    open_checkout,
+    start_free_plan,
+    take_in,
+)
 from subscriptions.services.lifecycle import Terms, Trial, create_subscription, payment_of, update_subscription
 from subscriptions.services.pauses import extend_trial, pause_subscription, resume_subscription
 
 __all__ = [
     "Item",
+    "Sale",
     "Terms",
     "Trial",
     "cancel_subscription",
@@ -16,13 +26,19 @@ __all__ = [
     "create_price",
     "create_product",
     "create_subscription",
+    "expire_checkout",
     "extend_trial",
+    "finish_checkout",
+    "is_free",
     "keep_subscription",
+    "open_checkout",
     "pause_subscription",
     "payment_of",
     "preview_change",
     "reactivate_subscription",
     "resume_subscription",
+    "start_free_plan",
+    "take_in",
     "unschedule_change",
     "update_subscription",
 ]
