@@ -152,6 +152,7 @@ READS: dict[str, Retrieve] = {
     "payment_method": lambda v1, stripe_id, params, options: v1.payment_methods.retrieve(stripe_id, params, options),
     "refund": lambda v1, stripe_id, params, options: v1.refunds.retrieve(stripe_id, params, options),
     "credit_note": lambda v1, stripe_id, params, options: v1.credit_notes.retrieve(stripe_id, params, options),
+    "tax_rate": lambda v1, stripe_id, params, options: v1.tax_rates.retrieve(stripe_id, params, options),
     "checkout.session": lambda v1, stripe_id, params, options: v1.checkout.sessions.retrieve(
         stripe_id, params, options
     ),
@@ -165,7 +166,8 @@ READS: dict[str, Retrieve] = {
 
 
 # Where to look for what an intent may have made, once Stripe has forgotten its idempotency key: a list, and its filters
-# out of the create's own parameters and its `target`. (Plain lists leave out what lives on a test clock, and canceled subscriptions.)
+# out of the create's own parameters and its `target`. (Plain lists leave out what lives on a test clock, and canceled
+# subscriptions.)
 Search = tuple[Callable[[V1, Any, stripe.RequestOptions], Any], Callable[[dict[str, Any], int], dict[str, Any]]]
 SEARCHES: dict[str, Search] = {
     "customers.create": (
@@ -292,13 +294,13 @@ def list_balance_transactions(
     of the last one of the page before. Raises a BillingError."""
     params: dict[str, Any] = {"limit": limit, **({"starting_after": after} if after else {})}
     options = options_for(merchant)
-    found = call(lambda: client().v1.customers.balance_transactions.list(customer_stripe_id, cast(Any, params), options))
+    found = call(
+        lambda: client().v1.customers.balance_transactions.list(customer_stripe_id, cast(Any, params), options)
+    )
     return found["data"], found["has_more"]
 
 
-def made_by_intent(
-    merchant: "Merchant", request: Call, intent_id: str, since: int
-) -> dict[str, Any] | None:
+def made_by_intent(merchant: "Merchant", request: Call, intent_id: str, since: int) -> dict[str, Any] | None:
     """The object that carries the intent's id in its metadata, if the intent has made one. `since` (Unix seconds)
     bounds the search where nothing better does."""
     if request.operation not in SEARCHES:

@@ -1,5 +1,6 @@
 """What they pay: invoices with their lines, payments, refunds, credit notes."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from billingos.common.models import MerchantOwned, StripeMirrored
@@ -96,6 +97,23 @@ class InvoiceLine(MerchantOwned):
             models.UniqueConstraint(fields=["merchant", "invoice", "stripe_id"], name="invoice_lines_stripe_id"),
         )
         indexes = (models.Index(fields=["merchant", "invoice", "position"], name="invoice_lines_order"),)
+
+
+class TaxRate(StripeMirrored):
+    """A tax that invoice lines name, as documents show it: "VAT 19 %". Stripe never changes its percentage."""
+
+    display_name = models.TextField()
+    percentage = models.DecimalField(max_digits=7, decimal_places=4)
+    inclusive = models.BooleanField()
+    country = models.TextField(blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "tax_rates"
+        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="tax_rates_stripe_id"),)
+
+    def __str__(self) -> str:
+        return f"{self.display_name} {self.percentage.normalize():f} %"
 
 
 class Payment(StripeMirrored):
@@ -201,6 +219,7 @@ class CreditNote(StripeMirrored):
     reason = models.TextField(blank=True)
     memo = models.TextField(blank=True)
     pdf = models.TextField(blank=True)
+    refund_stripe_ids = ArrayField(models.TextField(), default=list, help_text="The refunds that it was paid out by.")
     voided_at = models.DateTimeField(null=True)
     metadata = models.JSONField(default=dict, blank=True)
 

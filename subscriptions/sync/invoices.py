@@ -1,7 +1,8 @@
-"""Stripe invoice with its lines, invoice payment → rows."""
+"""Stripe invoice with its lines, invoice payment, tax rate → rows."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
 from billingos.common.registries import StripeObject, projects
 from customers.sync import customer_of
-from subscriptions.models import Invoice, InvoiceLine, InvoicePayment, Price, Subscription
+from subscriptions.models import Invoice, InvoiceLine, InvoicePayment, Price, Subscription, TaxRate
 from subscriptions.sync.catalog import own_metadata
 
 
@@ -113,6 +114,13 @@ def _write_lines(row: Invoice, lines: Sequence[StripeObject]) -> None:
         row.lines.filter(id__in=[line.id for line in known.values()]).delete()
 
 
+def preview_lines(merchant_id: UUID, lines: Sequence[StripeObject]) -> list[dict[str, Any]]:
+    """The columns of lines that Stripe has only shown, with `price` as our id."""
+    prices = _prices(merchant_id, lines)
+    found = [_line_columns(line, prices) for line in lines]
+    return [{**columns, "price": columns["price_id"]} for columns in found]
+
+
 def _prices(merchant_id: UUID, lines: Sequence[StripeObject]) -> dict[str, UUID]:
     """Our prices by Stripe id; a line of an unknown price (one of a moment's `price_data`) goes without."""
     wanted = {_price_id(line) for line in lines} - {""}
@@ -153,6 +161,26 @@ def _line_columns(line: StripeObject, prices: dict[str, UUID]) -> dict[str, Any]
             for tax in taxes
         ],
     }
+
+
+@projects("tax_rate", TaxRate)
+def sync_tax_rate(merchant_id: UUID, rate: StripeObject, event_at: datetime | None = None) -> TaxRate | None:
+    """Stripe tax rate → row. Invoices name rates by their id alone."""
+    if rate.get("deleted"):
+        return TaxRate.objects.for_merchant(merchant_id).filter(stripe_id=rate["id"]).first()
+    return write_mirrored(
+        TaxRate,
+        merchant_id,
+        rate,
+        event_at,
+        {
+            "display_name": rate["display_name"],
+            "percentage": Decimal(str(rate["percentage"])),
+            "inclusive": rate["inclusive"],
+            "country": rate.get("country") or "",
+            "active": rate["active"],
+        },
+    )
 
 
 def require_payment_of(merchant_id: UUID, invoice_id: str) -> None:
