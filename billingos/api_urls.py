@@ -15,6 +15,7 @@ from customers.api import CustomersView, CustomerView
 from entitlements.api import CheckView, FeaturesView, FeatureView, ProductsView, ProductView
 from insights.api import InsightsView, MrrView
 from subscriptions.api.catalog import PricesView, PriceView
+from subscriptions.api.documents import InvoicePageView, InvoicePdfView
 from subscriptions.api.invoices import (
     CreditNotesView,
     CreditNoteView,
@@ -60,6 +61,8 @@ urlpatterns = [
     path("subscriptions/<str:subscription_id>/upcoming-invoice", UpcomingInvoiceView.as_view()),
     path("invoices", InvoicesView.as_view()),
     path("invoices/<str:invoice_id>", InvoiceView.as_view()),
+    path("invoices/<str:invoice_id>/document", InvoicePageView.as_view()),
+    path("invoices/<str:invoice_id>/document.pdf", InvoicePdfView.as_view()),
     path("invoices/<str:invoice_id>/finalize", FinalizeInvoiceView.as_view()),
     path("invoices/<str:invoice_id>/pay", PayInvoiceView.as_view()),
     path("invoices/<str:invoice_id>/send", SendInvoiceView.as_view()),

@@ -100,7 +100,7 @@ class InvoiceLine(MerchantOwned):
 
 
 class TaxRate(StripeMirrored):
-    """A tax that invoice lines name, as documents show it: "VAT 19 %". Stripe never changes its percentage."""
+    """A tax that invoice lines name, as documents show it: "VAT (19%)". Stripe never changes its percentage."""
 
     display_name = models.TextField()
     percentage = models.DecimalField(max_digits=7, decimal_places=4)
@@ -113,7 +113,7 @@ class TaxRate(StripeMirrored):
         constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="tax_rates_stripe_id"),)
 
     def __str__(self) -> str:
-        return f"{self.display_name} {self.percentage.normalize():f} %"
+        return f"{self.display_name} ({self.percentage.normalize():f}%)"
 
 
 class Payment(StripeMirrored):

@@ -11,6 +11,7 @@ from billingos.api.serializers import (
     IntegerField,
     ListQuery,
     MetadataField,
+    QuerySerializer,
     StrictSerializer,
     TextField,
 )
@@ -225,6 +226,12 @@ class InvoiceListQuery(ListQuery):
     customer_id = TextField(required=False, max_length=255)
     subscription = TextField(required=False, max_length=255)
     status = serializers.ChoiceField(Invoice.Status.choices, required=False)
+
+
+class DocumentQuery(QuerySerializer):
+    type = serializers.ChoiceField(
+        ["invoice", "receipt"], default="invoice", help_text="A receipt is there only for what is paid."
+    )
 
 
 class CreditLineField(StrictSerializer):

@@ -9,7 +9,8 @@ from tests.scenes import Scene
 
 def bill(scene: Scene) -> dict[str, Any]:
     """The invoice of the first month: 49 dollars, paid."""
-    return scene.api.found("/invoices", subscription=scene.subscription["id"])["data"][0]
+    found: dict[str, Any] = scene.api.found("/invoices", subscription=scene.subscription["id"])["data"][0]
+    return found
 
 
 def refused(answer: Any) -> tuple[int, str, str | None]:
