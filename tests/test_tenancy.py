@@ -19,6 +19,7 @@ import billingos.webhooks.selectors
 import customers.selectors
 import entitlements.selectors
 import insights.selectors
+import subscriptions.payment_selectors
 import subscriptions.selectors
 import usage.selectors
 from billingos.common.errors import NotFound, TenancyError
@@ -108,6 +109,12 @@ def fill_what_the_path_leaves_empty(scene: Scene) -> None:
     scene.api.made("/portal/sessions", {"customer_id": scene.customer["id"]})
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
     merchant = scene.api.merchant
+    invoice = scene.api.found("/invoices")["data"][0]
+    scene.api.made("/refunds", {"invoice": invoice["id"], "amount": 100})
+    scene.api.made("/credit-notes", {"invoice": invoice["id"], "amount": 100})
+    rate: Any = {"display_name": "VAT", "percentage": 19, "inclusive": False}
+    scene.stripe_client.v1.tax_rates.create(rate, scene.account)
+    scene.deliveries.flush()
     refresh_account(merchant=merchant)
     with scope(merchant.id):
         owner = billingos.merchants.selectors.members(merchant.id)[0].user
@@ -195,6 +202,9 @@ def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: 
         subscriptions.selectors.subscriptions,
         subscriptions.selectors.find_subscriptions,
         subscriptions.selectors.all_invoices,
+        subscriptions.payment_selectors.merchant_invoices,
+        subscriptions.payment_selectors.whole_invoices,
+        subscriptions.payment_selectors.payments,
         lambda merchant_id: subscriptions.selectors.changes(merchant_id, [scene.subscription["stripe_id"]]),
         entitlements.selectors.features,
         entitlements.selectors.products,
@@ -248,11 +258,18 @@ def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator
 
 
 def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Scene, other_merchant: Merchant) -> None:
+    invoice = scene.api.found("/invoices")["data"][0]
+    refund = scene.api.made("/refunds", {"invoice": invoice["id"], "amount": 100})
+    note = scene.api.made("/credit-notes", {"invoice": invoice["id"], "amount": 100})
     ids = {
         "customer_id": scene.customer,
         "product_id": scene.product,
         "price_id": scene.price,
         "subscription_id": scene.subscription,
+        "invoice_id": scene.api.found("/invoices")["data"][0],
+        "payment_id": scene.api.found("/payments")["data"][0],
+        "refund_id": refund,
+        "credit_note_id": note,
         "feature_id": scene.api.found("/features")["data"][0],
     }
     stranger = Api(other_merchant)
@@ -297,6 +314,7 @@ def test_every_page_is_for_the_merchants_own_people_and_hides_other_merchants_ob
         "customer_id": scene.customer["id"],
         "subscription_id": scene.subscription["id"],
         "product_id": scene.product["id"],
+        "invoice_id": scene.api.found("/invoices")["data"][0]["id"],
         "meter_id": scene.api.found("/meters")["data"][0]["id"],
         "insight_id": scene.api.found("/insights")["data"][0]["id"],
     }
@@ -343,8 +361,12 @@ def test_every_page_shows_a_merchant_its_own(scene: Scene, other_merchant: Merch
 
 def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merchant) -> None:
     stranger = Api(other_merchant)
-    lists = ["customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events"]
+    lists = ["customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events",
+             "invoices", "payments", "refunds", "credit-notes"]  # fmt: skip
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {})
+    invoice = scene.api.found("/invoices")["data"][0]["id"]
+    scene.api.made("/refunds", {"invoice": invoice, "amount": 100})
+    scene.api.made("/credit-notes", {"invoice": invoice, "amount": 100})
     for name in lists:
         assert scene.api.found(f"/{name}")["data"], name
         assert stranger.found(f"/{name}")["data"] == [], name
@@ -356,6 +378,11 @@ def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merch
 def test_references_to_another_merchants_objects_are_not_found(scene: Scene, other_merchant: Merchant) -> None:
     stranger = Api(other_merchant)
     mine = stranger.made("/customers", {"external_id": "mine", "name": "Mine"})
+    lines = [{"amount": 1, "description": "A"}]
+    coupon: Any = {"id": "THEIRS", "percent_off": 5, "duration": "once"}
+    scene.stripe_client.v1.coupons.create(coupon, scene.account)
+    scene.deliveries.flush()
+    method = scene.api.found(f"/customers/{scene.customer['id']}/payment-methods")["data"][0]["id"]
     attempts: list[tuple[str, dict[str, Any], str]] = [
         ("/subscriptions", {"customer_id": scene.customer["id"], "items": [{"price": "x"}]}, "customer_id"),
         ("/subscriptions", {"customer_id": mine["id"], "items": [{"price": scene.price["id"]}]}, "items[0][price]"),
@@ -364,6 +391,13 @@ def test_references_to_another_merchants_objects_are_not_found(scene: Scene, oth
         ("/features", {"lookup_key": "f", "name": "F", "type": "limit", "meter": "api_calls"}, "meter"),
         ("/usage/track", {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": "e"}, "customer_id"),
         ("/portal/sessions", {"customer_id": scene.customer["id"]}, "customer_id"),
+        ("/invoices", {"customer_id": scene.customer["id"], "lines": lines}, "customer_id"),
+        ("/invoices", {"customer_id": mine["id"], "lines": [{"price": scene.price["id"]}]}, "lines[0][price]"),
+        ("/invoices", {"customer_id": mine["id"], "lines": lines, "coupon": "THEIRS"}, "coupon"),
+        ("/invoices", {"customer_id": mine["id"], "lines": lines, "payment_method": method}, "payment_method"),
+        ("/refunds", {"payment": scene.api.found("/payments")["data"][0]["id"]}, "payment"),
+        ("/refunds", {"invoice": scene.api.found("/invoices")["data"][0]["stripe_id"]}, "invoice"),
+        ("/credit-notes", {"invoice": scene.api.found("/invoices")["data"][0]["id"], "amount": 1}, "invoice"),
     ]
     for path, body, param in attempts:
         answer = stranger.post(path, body)

@@ -42,9 +42,7 @@ def _compiled(document: Document, logo: bytes | None) -> bytes:
     }
     if logo:
         files[name] = logo
-    found = typst.compile(files, format="pdf", font_paths=font_paths(), ignore_system_fonts=True)
-    if not isinstance(found, bytes):
-        raise TypeError("typst gave no single file")
+    found: bytes = typst.compile(files, format="pdf", font_paths=font_paths(), ignore_system_fonts=True)  # type: ignore[call-overload]  # its hints forget files by name
     return found
 
 

@@ -177,8 +177,7 @@ def _asked(
     """GET asks, POST does; whatever came of it is told on the invoice's page."""
     sent = visit.request.method == "POST"
     if not possible and not sent:
-        messages.info(visit.request, "That can’t be done with this invoice any more.")
-        return visit.redirect("invoice", invoice_id=row.id)
+        return visit.render("dashboard/invoices/impossible.html", {"invoice": row, "customer": row.customer})
     form = form_class(visit.request.POST if sent else None, initial={"token": uuid7()}, **terms)
     if not sent:
         return _ask(visit, row, form, name)

@@ -41,6 +41,8 @@ def set_logo(*, merchant: Merchant, content: bytes | None, by: User | None = Non
     with scope(merchant.id):
         row = Branding.objects.for_merchant(merchant.id).select_for_update().get()
         before = row.logo_type
+        if content == (bytes(row.logo) if row.logo else None):
+            return
         row.logo, row.logo_type = content, kind
         row.save(update_fields=["logo", "logo_type"])
         _record(merchant, by, {"logo": {"before": before or None, "after": kind or None}})
