@@ -189,6 +189,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
+        "CreditNoteReasonEnum": "subscriptions.models.CreditNote.Reason",
+        "RefundReasonEnum": "subscriptions.models.Refund.Reason",
         "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
         "UsageTypeEnum": "subscriptions.models.Price.UsageType",
     },

@@ -10,20 +10,20 @@ from billingos.stripe_gateway.operations import preview_invoice
 from subscriptions.models import Subscription
 from subscriptions.sync import preview_lines
 
-NONE_COMES = "invoice_upcoming_none"
-
 
 def upcoming_invoice(*, merchant: Merchant, subscription: Subscription) -> dict[str, Any]:
     """Stripe's preview in our words, amounts in minor units. Raises NotFound where no invoice will come: the
     subscription has ended or ends before."""
     if subscription.has_ended:
-        raise NotFound("This subscription has ended: no invoice comes.", code=NONE_COMES, param="id")
+        raise NotFound("This subscription has ended: no invoice comes.", code="invoice_upcoming_none", param="id")
     try:
         found = preview_invoice(merchant, {"subscription": subscription.stripe_id})
     except BillingError as error:
-        if error.code != NONE_COMES:
+        if error.code != "invoice_upcoming_none":
             raise
-        raise NotFound("No invoice comes: the subscription ends first.", code=NONE_COMES, param="id") from error
+        raise NotFound(
+            "No invoice comes: the subscription ends first.", code="invoice_upcoming_none", param="id"
+        ) from error
     with scope(merchant.id):
         lines = preview_lines(merchant.id, found["lines"]["data"])
     return {

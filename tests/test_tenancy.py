@@ -378,11 +378,6 @@ def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merch
 def test_references_to_another_merchants_objects_are_not_found(scene: Scene, other_merchant: Merchant) -> None:
     stranger = Api(other_merchant)
     mine = stranger.made("/customers", {"external_id": "mine", "name": "Mine"})
-    lines = [{"amount": 1, "description": "A"}]
-    coupon: Any = {"id": "THEIRS", "percent_off": 5, "duration": "once"}
-    scene.stripe_client.v1.coupons.create(coupon, scene.account)
-    scene.deliveries.flush()
-    method = scene.api.found(f"/customers/{scene.customer['id']}/payment-methods")["data"][0]["id"]
     attempts: list[tuple[str, dict[str, Any], str]] = [
         ("/subscriptions", {"customer_id": scene.customer["id"], "items": [{"price": "x"}]}, "customer_id"),
         ("/subscriptions", {"customer_id": mine["id"], "items": [{"price": scene.price["id"]}]}, "items[0][price]"),
@@ -391,13 +386,6 @@ def test_references_to_another_merchants_objects_are_not_found(scene: Scene, oth
         ("/features", {"lookup_key": "f", "name": "F", "type": "limit", "meter": "api_calls"}, "meter"),
         ("/usage/track", {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": "e"}, "customer_id"),
         ("/portal/sessions", {"customer_id": scene.customer["id"]}, "customer_id"),
-        ("/invoices", {"customer_id": scene.customer["id"], "lines": lines}, "customer_id"),
-        ("/invoices", {"customer_id": mine["id"], "lines": [{"price": scene.price["id"]}]}, "lines[0][price]"),
-        ("/invoices", {"customer_id": mine["id"], "lines": lines, "coupon": "THEIRS"}, "coupon"),
-        ("/invoices", {"customer_id": mine["id"], "lines": lines, "payment_method": method}, "payment_method"),
-        ("/refunds", {"payment": scene.api.found("/payments")["data"][0]["id"]}, "payment"),
-        ("/refunds", {"invoice": scene.api.found("/invoices")["data"][0]["stripe_id"]}, "invoice"),
-        ("/credit-notes", {"invoice": scene.api.found("/invoices")["data"][0]["id"], "amount": 1}, "invoice"),
     ]
     for path, body, param in attempts:
         answer = stranger.post(path, body)

@@ -13,11 +13,10 @@ from subscriptions.documents.content import Document
 
 log = structlog.get_logger(__name__)
 TEMPLATE = Path(__file__).with_name("invoice.typ")
-ENDINGS = {"image/png": "png", "image/jpeg": "jpg"}
-# Latin, Greek and Cyrillic; Arabic; Hebrew; Devanagari; Thai; Chinese, Japanese and Korean. See docs/receipts.md.
+# Latin, Greek, Cyrillic and Devanagari; Arabic; Hebrew; Thai; Chinese, Japanese and Korean. See docs/receipts.md.
 FONTS = (
-    "fontpkg_noto_sans", "fontpkg_noto_sans_arabic", "fontpkg_heebo", "fontpkg_noto_sans_devanagari",
-    "fontpkg_noto_sans_thai", "cvttf_NotoSansCJK_Regular",
+    "fontpkg_noto_sans", "fontpkg_noto_sans_arabic", "fontpkg_heebo", "fontpkg_noto_sans_thai",
+    "cvttf_NotoSansCJK_Regular",
 )  # fmt: skip
 
 
@@ -33,15 +32,9 @@ def as_pdf(document: Document) -> bytes:
 
 
 def _compiled(document: Document, logo: bytes | None) -> bytes:
-    """Nothing of the document is source text: the template reads it as data."""
-    name = f"logo.{ENDINGS[document.logo_type]}" if logo else ""
-    shown = {key: value for key, value in asdict(document).items() if key not in {"logo", "logo_type"}}
-    files: dict[str, bytes] = {
-        "main": TEMPLATE.read_bytes(),
-        "document.json": json.dumps({**shown, "logo": name}).encode(),
-    }
-    if logo:
-        files[name] = logo
+    """Nothing of the document is source text: the template reads it as data, the logo as its bytes."""
+    shown = {**asdict(document), "logo": list(logo or b""), "logo_type": document.logo_type.removeprefix("image/")}
+    files = {"main": TEMPLATE.read_bytes(), "document.json": json.dumps(shown).encode()}
     found: bytes = typst.compile(files, format="pdf", font_paths=font_paths(), ignore_system_fonts=True)  # type: ignore[call-overload]  # its hints forget files by name
     return found
 

@@ -179,6 +179,11 @@ class InvoicePayment(StripeMirrored):
 class Refund(StripeMirrored):
     """Money given back; `amount` in minor units of `currency`."""
 
+    class Reason(models.TextChoices):
+        DUPLICATE = "duplicate", "It was charged twice"
+        FRAUDULENT = "fraudulent", "It was fraud"
+        REQUESTED_BY_CUSTOMER = "requested_by_customer", "The customer asked for it"
+
     payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="refunds")
     charge_id = models.TextField(blank=True)
     status = models.TextField(blank=True)
@@ -204,6 +209,12 @@ class CreditNote(StripeMirrored):
     class Status(models.TextChoices):
         ISSUED = "issued"
         VOID = "void"
+
+    class Reason(models.TextChoices):
+        DUPLICATE = "duplicate"
+        FRAUDULENT = "fraudulent"
+        ORDER_CHANGE = "order_change"
+        PRODUCT_UNSATISFACTORY = "product_unsatisfactory"
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_notes")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")

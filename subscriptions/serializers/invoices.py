@@ -261,9 +261,7 @@ class PreviewCreditNote(StrictSerializer):
     out_of_band_amount = IntegerField(
         min_value=0, max_value=MAX_AMOUNT, required=False, help_text="How much is given back elsewhere."
     )
-    reason = serializers.ChoiceField(
-        ["duplicate", "fraudulent", "order_change", "product_unsatisfactory"], required=False
-    )
+    reason = serializers.ChoiceField(CreditNote.Reason.choices, required=False)
     memo = TextField(required=False, max_length=500, help_text="On the credit note.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

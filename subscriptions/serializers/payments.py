@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from billingos.api.serializers import (
@@ -70,7 +71,7 @@ class CreateRefund(StrictSerializer):
     amount = IntegerField(
         min_value=1, max_value=MAX_AMOUNT, required=False, help_text="Minor units; all that is left unless given."
     )
-    reason = serializers.ChoiceField(["duplicate", "fraudulent", "requested_by_customer"], required=False)
+    reason = serializers.ChoiceField(Refund.Reason.choices, required=False)
     metadata = MetadataField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +107,11 @@ class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
 
 
 class AttachPaymentMethod(StrictSerializer):
-    payment_method = TextField(max_length=255, help_text="Stripe's id, as Stripe.js or a setup intent has made it.")
+    payment_method = TextField(
+        max_length=255,
+        validators=[RegexValidator(r"\A[A-Za-z0-9_]+\Z", "An id of Stripe's, such as pm_….")],
+        help_text="Stripe's id, as Stripe.js or a setup intent has made it.",
+    )
     set_default = serializers.BooleanField(default=True, help_text="Whether it pays from now on, subscriptions too.")
 
 

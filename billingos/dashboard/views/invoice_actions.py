@@ -20,7 +20,7 @@ from billingos.dashboard.views.subscription import UNREACHABLE
 from billingos.merchants.roles import BILLING_WRITE
 from billingos.merchants.services import record_audit
 from billingos.ui.money import money_text, plain_amount
-from subscriptions.models import Invoice
+from subscriptions.models import Invoice, Refund
 from subscriptions.services import (
     Crediting,
     create_credit_note,
@@ -82,12 +82,7 @@ class AmountForm(TokenForm):
 class RefundForm(AmountForm):
     reason = forms.ChoiceField(
         required=False,
-        choices=[
-            ("", "None given"),
-            ("requested_by_customer", "The customer asked for it"),
-            ("duplicate", "It was charged twice"),
-            ("fraudulent", "It was fraud"),
-        ],
+        choices=[("", "None given"), *Refund.Reason.choices],
     )
 
 
