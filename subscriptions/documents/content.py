@@ -196,9 +196,11 @@ def _movements(invoice: Invoice) -> Iterator[Row]:
             yield Row(f"Credit note {note.number}, {day(note.stripe_created_at)}", _minus(note.total, invoice.currency))
     methods = [text for link in invoice.payments.all() if (text := _paid_with(link))]
     to = f" to {methods[0]}" if methods else ""
+    noted = {name: note.number for note in invoice.credit_notes.all() for name in note.refund_stripe_ids}
     for refund in refunds(invoice.merchant_id, invoice=invoice).order_by("id"):
         if refund.status in {"succeeded", "pending"}:
-            yield Row(f"Refunded{to}, {day(refund.stripe_created_at)}", _minus(refund.amount, invoice.currency))
+            of = f" (of credit note {noted[refund.stripe_id]})" if refund.stripe_id in noted else ""
+            yield Row(f"Refunded{to}{of}, {day(refund.stripe_created_at)}", _minus(refund.amount, invoice.currency))
 
 
 def _minus(amount: int, currency: str) -> str:

@@ -47,6 +47,7 @@ class Company:
             self.customer = get_customer(self.merchant.id, scene.customer["id"])
             self.subscription = Subscription.objects.for_merchant(self.merchant.id).get(customer=self.customer)
             self.product = Product.objects.for_merchant(self.merchant.id).get()
+            self.invoice = Invoice.objects.for_merchant(self.merchant.id).get()
             self.meter = Meter.objects.for_merchant(self.merchant.id).get()
         add_usage(self.meter, self.customer, (START, 1))
         add_insights(self.customer, 1)
@@ -66,6 +67,7 @@ class Company:
             "customer_id": self.customer.id,
             "subscription_id": self.subscription.id,
             "product_id": self.product.id,
+            "invoice_id": self.invoice.id,
             "meter_id": self.meter.id,
             "key_id": key.id,
             "event_id": event.id,

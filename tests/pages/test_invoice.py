@@ -106,6 +106,16 @@ def test_what_is_owed_is_lowered_first(scene: Scene) -> None:
     assert now(scene, invoice)["amount_remaining"] == 2000
 
 
+def test_what_was_refunded_is_not_credited_again(scene: Scene) -> None:
+    client, invoice = visitor(scene), paid(scene)
+    scene.api.made("/refunds", {"invoice": invoice["id"], "amount": 700})
+    scene.api.made("/credit-notes", {"invoice": invoice["id"], "amount": 500, "refund_amount": 500})
+    assert "At most $37.00." in text_of(client.get(url(scene, invoice, "credit")))
+    assert "At most $37.00." in text_of(client.get(url(scene, invoice, "refund")))
+    assert "Credit note" in sent(client, url(scene, invoice, "credit"), amount="37", to="credit_amount")
+    assert "Nothing to do here" in text_of(client.get(url(scene, invoice, "credit")))
+
+
 def test_collecting_and_voiding(scene: Scene) -> None:
     client, first, second, third = visitor(scene), owed(scene), owed(scene), owed(scene)
     assert "is paid." in sent(client, url(scene, first, "pay"), how="charge")

@@ -31,11 +31,11 @@ class BrandingForm(PlainForm):
         help_text="Without the country: that is set.",
     )
     tax_kind_1 = forms.ChoiceField(label="Tax id", choices=KINDS, required=False)
-    tax_value_1 = forms.CharField(label="Number", required=False, max_length=40)
+    tax_value_1 = forms.CharField(label="Tax id, number", required=False, max_length=40)
     tax_kind_2 = forms.ChoiceField(label="Second tax id", choices=KINDS, required=False)
-    tax_value_2 = forms.CharField(label="Number", required=False, max_length=40)
+    tax_value_2 = forms.CharField(label="Second tax id, number", required=False, max_length=40)
     tax_kind_3 = forms.ChoiceField(label="Third tax id", choices=KINDS, required=False)
-    tax_value_3 = forms.CharField(label="Number", required=False, max_length=40)
+    tax_value_3 = forms.CharField(label="Third tax id, number", required=False, max_length=40)
     support_email = forms.EmailField(required=False, help_text="Where customers ask about an invoice.")
     website = forms.CharField(required=False, max_length=200)
     accent_colour = forms.CharField(

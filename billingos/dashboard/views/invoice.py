@@ -1,5 +1,6 @@
 """One invoice: its lines, what paid it, what was given back, and its document."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from subscriptions.documents import Document, document_of
 from subscriptions.documents.content import INVOICE, RECEIPT
 from subscriptions.documents.responses import page_response, pdf_response
 from subscriptions.models import Invoice, Payment, Refund
-from subscriptions.payment_selectors import payments, refunds, whole_invoices
+from subscriptions.payment_selectors import NOT_REFUNDED, payments, refunds, whole_invoices
 
 Status = Invoice.Status
 
@@ -30,19 +31,33 @@ class Possible:
     payment: Payment | None
 
 
-def possible_with(invoice: Invoice) -> Possible:
-    """Inside the scope, of an invoice out of `whole_invoices`."""
+def possible_with(invoice: Invoice, given_back: Sequence[Refund]) -> Possible:
+    """Inside the scope, of an invoice out of `whole_invoices` and its refunds."""
     owed = invoice.status in {Status.OPEN, Status.UNCOLLECTIBLE}
     rows = payments(invoice.merchant_id, invoice=invoice).filter(status=Payment.Status.SUCCEEDED)
     paid = [row for row in rows[:10] if row.amount_received > row.refunded]  # type: ignore[attr-defined]  # annotated
-    credited = sum(note.total for note in invoice.credit_notes.all() if note.status == "issued")
     return Possible(
         pay=owed,
         void=owed,
         refundable=paid[0].amount_received - paid[0].refunded if paid else 0,  # type: ignore[attr-defined]  # annotated
-        creditable=0 if invoice.status in {Status.DRAFT, Status.VOID} else max(invoice.total - credited, 0),
+        creditable=_creditable(invoice, given_back),
         payment=paid[0] if paid else None,
     )
+
+
+def _creditable(invoice: Invoice, given_back: Sequence[Refund]) -> int:
+    """What neither a credit note nor a refund without one has taken back."""
+    if invoice.status in {Status.DRAFT, Status.VOID}:
+        return 0
+    notes = [note for note in invoice.credit_notes.all() if note.status == "issued"]
+    noted = {name for note in notes for name in note.refund_stripe_ids}
+    refunded = sum(row.amount for row in given_back if row.stripe_id not in noted and row.status not in NOT_REFUNDED)
+    return max(invoice.total - sum(note.total for note in notes) - refunded, 0)
+
+
+def refunds_of(invoice: Invoice) -> list[Refund]:
+    """Oldest first. Inside the scope."""
+    return list(refunds(invoice.merchant_id, invoice=invoice).order_by("id")[:100])
 
 
 def find_invoice(visit: Visit, invoice_id: UUID) -> Invoice:
@@ -57,8 +72,8 @@ def find_invoice(visit: Visit, invoice_id: UUID) -> Invoice:
 def invoice(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
     with scope(visit.merchant.id):
         row = find_invoice(visit, invoice_id)
-        may = possible_with(row)
-        given_back: list[Refund] = list(refunds(visit.merchant.id, invoice=row).order_by("id")[:100])
+        given_back = refunds_of(row)
+        may = possible_with(row, given_back)
     context = {
         "invoice": row,
         "customer": row.customer,

@@ -15,7 +15,7 @@ from billingos.common.money import decimals
 from billingos.common.tenancy import scope
 from billingos.dashboard.forms import PlainForm
 from billingos.dashboard.pages import Visit, merchant_page
-from billingos.dashboard.views.invoice import Possible, find_invoice, possible_with
+from billingos.dashboard.views.invoice import Possible, find_invoice, possible_with, refunds_of
 from billingos.dashboard.views.subscription import UNREACHABLE
 from billingos.merchants.roles import BILLING_WRITE
 from billingos.merchants.services import record_audit
@@ -163,7 +163,7 @@ def credit(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
 def _found(visit: Visit, invoice_id: UUID) -> tuple[Invoice, Possible]:
     with scope(visit.merchant.id):
         row = find_invoice(visit, invoice_id)
-        return row, possible_with(row)
+        return row, possible_with(row, refunds_of(row))
 
 
 def _asked(
