@@ -9,12 +9,14 @@ from billingos.portal.api import (
     PortalSessionsView,
     PortalSubscriptionView,
 )
+from billingos.portal.checkout_api import CheckoutSessionsView, CheckoutSessionView, ExpireCheckoutSessionView
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
 from entitlements.api import CheckView, FeaturesView, FeatureView, ProductsView, ProductView
 from insights.api import InsightsView, MrrView
 from subscriptions.api.catalog import PricesView, PriceView
+from subscriptions.api.changes import ChangeSubscriptionView, PreviewChangeView, UnscheduleChangeView
 from subscriptions.api.documents import InvoicePageView, InvoicePdfView
 from subscriptions.api.invoices import (
     CreditNotesView,
@@ -29,7 +31,16 @@ from subscriptions.api.invoices import (
     VoidCreditNoteView,
     VoidInvoiceView,
 )
-from subscriptions.api.lifecycle import CancelSubscriptionView, SubscriptionsView, SubscriptionView
+from subscriptions.api.lifecycle import (
+    CancelSubscriptionView,
+    ExtendTrialView,
+    KeepSubscriptionView,
+    PauseSubscriptionView,
+    ReactivateSubscriptionView,
+    ResumeSubscriptionView,
+    SubscriptionsView,
+    SubscriptionView,
+)
 from subscriptions.api.payments import (
     BalanceTransactionsView,
     BalanceView,
@@ -57,7 +68,18 @@ urlpatterns = [
     path("prices/<str:price_id>", PriceView.as_view()),
     path("subscriptions", SubscriptionsView.as_view()),
     path("subscriptions/<str:subscription_id>", SubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/change", ChangeSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/preview", PreviewChangeView.as_view()),
+    path("subscriptions/<str:subscription_id>/unschedule", UnscheduleChangeView.as_view()),
     path("subscriptions/<str:subscription_id>/cancel", CancelSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/keep", KeepSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/pause", PauseSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/resume", ResumeSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/reactivate", ReactivateSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/extend-trial", ExtendTrialView.as_view()),
+    path("checkout/sessions", CheckoutSessionsView.as_view()),
+    path("checkout/sessions/<str:session_id>", CheckoutSessionView.as_view()),
+    path("checkout/sessions/<str:session_id>/expire", ExpireCheckoutSessionView.as_view()),
     path("subscriptions/<str:subscription_id>/upcoming-invoice", UpcomingInvoiceView.as_view()),
     path("invoices", InvoicesView.as_view()),
     path("invoices/<str:invoice_id>", InvoiceView.as_view()),

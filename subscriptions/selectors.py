@@ -3,16 +3,26 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Sum, Window
-from django.db.models.functions import Coalesce, Lag
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Window
+from django.db.models.functions import Coalesce, JSONObject, Lag
 
-from billingos.common.periods import Period, calendar_month, period_containing
+from billingos.common.mirrored import reference
+from billingos.common.periods import Period, calendar_month, from_stripe, period_containing
 from customers.models import Customer
-from subscriptions.models import Invoice, Price, Product, Subscription, SubscriptionChange, SubscriptionItem
+from subscriptions.models import (
+    CheckoutSession,
+    Invoice,
+    Price,
+    Product,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionItem,
+    SubscriptionSchedule,
+)
 
 LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
@@ -40,16 +50,56 @@ def prices(merchant_id: UUID, *, active: bool | None = None, product: Product | 
 def subscriptions(
     merchant_id: UUID, *, customer: Customer | None = None, status: str | None = None
 ) -> QuerySet[Subscription]:
-    """With customer and items at hand: two statements."""
+    """With customer, items and `scheduled` (a later change, as `scheduled_change` reads it) at hand: two statements."""
     items = SubscriptionItem.objects.select_related("price", "version__product").order_by("id")
     rows = (
         Subscription.objects.for_merchant(merchant_id)
         .select_related("customer")
         .prefetch_related(Prefetch("items", items))
+        .annotate(
+            scheduled=Subquery(
+                _schedules(OuterRef("merchant_id"), OuterRef("schedule_id")).values(
+                    json=JSONObject(phases="phases", ends_at="current_phase_end")
+                )[:1]
+            )
+        )
     )
     if customer:
         rows = rows.filter(customer=customer)
     return rows.filter(status=status) if status else rows
+
+
+def checkout_sessions(
+    merchant_id: UUID, *, customer: Customer | None = None, status: str | None = None
+) -> QuerySet[CheckoutSession]:
+    rows = CheckoutSession.objects.for_merchant(merchant_id).select_related("customer", "price__version__product")
+    if customer:
+        rows = rows.filter(customer=customer)
+    return rows.filter(status=status) if status else rows
+
+
+def _schedules(merchant_id: Any, stripe_id: Any) -> QuerySet[SubscriptionSchedule]:
+    open_ = (SubscriptionSchedule.Status.ACTIVE, SubscriptionSchedule.Status.NOT_STARTED)
+    return SubscriptionSchedule.objects.filter(merchant_id=merchant_id, stripe_id=stripe_id, status__in=open_)
+
+
+def schedule_of(subscription: Subscription) -> SubscriptionSchedule | None:
+    """What keeps a change of the subscription for later, if anything does."""
+    return _schedules(subscription.merchant_id, subscription.schedule_id).first()
+
+
+def scheduled_change(subscription: Subscription) -> dict[str, Any] | None:
+    """`{at, items: [{price, quantity}]}` of the next change that Stripe will make by itself, prices by their Stripe
+    ids; of a row of `subscriptions`."""
+    scheduled = getattr(subscription, "scheduled", None)
+    if not scheduled or not scheduled["ends_at"]:
+        return None
+    ends_at = datetime.fromisoformat(scheduled["ends_at"]).astimezone(UTC)
+    phase = next((phase for phase in scheduled["phases"] if phase["start_date"] >= ends_at.timestamp()), None)
+    if phase is None:
+        return None
+    items = [{"price": reference(item["price"]), "quantity": item.get("quantity")} for item in phase["items"]]
+    return {"at": from_stripe(phase["start_date"]), "items": items}
 
 
 def main_subscription(customer: Customer) -> Subscription | None:

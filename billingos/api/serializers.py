@@ -1,8 +1,10 @@
 """Building blocks of requests and answers: strict about what comes in, so that a typo is not silently ignored."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils import timezone
 from rest_framework import serializers
 
 from billingos.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
@@ -71,6 +73,15 @@ class CurrencyField(TextField):
         if not (code.isascii() and code.isalpha()):
             raise serializers.ValidationError("An ISO 4217 code, such as usd.")
         return code.lower()
+
+
+class InstantField(serializers.DateTimeField):
+    """An instant: a date and time with its zone."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            raise serializers.ValidationError("Give the time zone too, such as Z at the end.")
+        return super().enforce_timezone(value)
 
 
 class QuerySerializer(StrictSerializer):

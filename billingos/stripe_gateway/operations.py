@@ -281,6 +281,20 @@ def preview_invoice(merchant: "Merchant", params: dict[str, Any]) -> dict[str, A
     return shown
 
 
+def payment_to_finish(merchant: "Merchant", invoice_id: str) -> dict[str, Any]:
+    """`{status, client_secret, hosted_invoice_url}` of an invoice's payment, with which a browser finishes it; None for
+    what there is not. The secret is for the moment: it is not to be kept."""
+    options = options_for(merchant)
+    expand = ["confirmation_secret", "payments.data.payment.payment_intent"]
+    invoice = call(lambda: client().v1.invoices.retrieve(invoice_id, cast(Any, {"expand": expand}), options))
+    payments = [entry["payment"].get("payment_intent") for entry in (invoice.get("payments") or {}).get("data", [])]
+    return {
+        "status": next((payment["status"] for payment in reversed(payments) if isinstance(payment, dict)), None),
+        "client_secret": (invoice.get("confirmation_secret") or {}).get("client_secret"),
+        "hosted_invoice_url": invoice.get("hosted_invoice_url"),
+    }
+
+
 def preview_credit_note(merchant: "Merchant", params: dict[str, Any]) -> dict[str, Any]:
     """The credit note that `credit_notes.create` would make; nothing is kept of it. Raises a BillingError."""
     options = options_for(merchant)

@@ -16,6 +16,7 @@ from billingos.api.serializers import (
     TextField,
 )
 from subscriptions.models import CreditNote, Invoice, InvoiceLine, InvoicePayment
+from subscriptions.serializers.changes import PreviewedInvoiceSerializer
 
 MAX_LINES = 50  # each is a call to Stripe
 ONE_OF = ("price", "unit_amount", "amount")
@@ -118,36 +119,16 @@ class WholeInvoiceSerializer(InvoiceSerializer):
         fields = (*InvoiceSerializer.Meta.fields, "lines", "payments", "credit_notes")  # type: ignore[assignment]  # a longer tuple
 
 
-class PreviewLineSerializer(serializers.Serializer[Any]):
-    """A line of an invoice that does not exist yet."""
+class UpcomingInvoiceSerializer(PreviewedInvoiceSerializer):
+    """The next invoice as it would come if nothing changed until `at`."""
 
-    description = serializers.CharField()
-    amount = serializers.IntegerField()
-    quantity = serializers.IntegerField(allow_null=True)
-    price = serializers.UUIDField(allow_null=True)
-    proration = serializers.BooleanField()
-    period_start = serializers.DateTimeField()
-    period_end = serializers.DateTimeField()
-    discount_amount = serializers.IntegerField()
-    tax_amount = serializers.IntegerField()
+    object = serializers.SerializerMethodField()
+    customer = serializers.UUIDField(source="subscription.customer_id")
+    subscription = serializers.UUIDField(source="subscription.id")
+    currency = serializers.CharField(source="invoice.currency")
 
-
-class UpcomingInvoiceSerializer(serializers.Serializer[Any]):
-    """The next invoice as it would come if nothing changed until `at`; `applied_balance` is what the customer's balance
-    takes off (or, negative, adds)."""
-
-    object = serializers.CharField()
-    customer = serializers.UUIDField()
-    subscription = serializers.UUIDField()
-    at = serializers.DateTimeField(allow_null=True)
-    currency = serializers.CharField()
-    subtotal = serializers.IntegerField()
-    discount = serializers.IntegerField()
-    tax = serializers.IntegerField()
-    total = serializers.IntegerField()
-    applied_balance = serializers.IntegerField()
-    amount_due = serializers.IntegerField()
-    lines = PreviewLineSerializer(many=True)
+    def get_object(self, upcoming: Any) -> str:
+        return "upcoming_invoice"
 
 
 class ChargeLineField(StrictSerializer):

@@ -54,10 +54,11 @@ def create_credit_note(
 ) -> CreditNote:
     """Lowers the invoice. Of one that is not paid yet, first what is due; the rest goes where `crediting` says. Raises
     InvalidRequest for more than is left of the invoice, and for parts that do not add up."""
-    params = {**_distributed(merchant, crediting), "metadata": dict(metadata or {})}
+    about = {"metadata": dict(metadata or {})}
     note: CreditNote = execute(
         merchant=merchant,
-        calls=[Call("credit_notes.create", params)],
+        calls=lambda: [Call("credit_notes.create", {**_distributed(crediting), **about})],
+        request=["credit_notes.create", {**crediting.params(), **about}],
         key=key,
         claim=f"credit {crediting.invoice.stripe_id}",  # two at once would each find the whole invoice left
     )[0]
@@ -68,10 +69,10 @@ def create_credit_note(
 
 def preview_of_credit_note(*, merchant: Merchant, crediting: Crediting) -> dict[str, Any]:
     """Stripe's credit note as it would be; nothing is kept of it. Refuses what `create_credit_note` refuses."""
-    return preview_credit_note(merchant, _distributed(merchant, crediting))
+    return preview_credit_note(merchant, _distributed(crediting))
 
 
-def _distributed(merchant: Merchant, crediting: Crediting) -> dict[str, Any]:
+def _distributed(crediting: Crediting) -> dict[str, Any]:
     """Stripe wants to be told where what was paid goes, also when that is plain."""
     params = crediting.params()
     told = {"refund_amount", "credit_amount", "out_of_band_amount"} & params.keys()

@@ -1,6 +1,5 @@
 """What a customer pays with: Stripe first, then our rows."""
 
-from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from billingos.stripe_gateway.intents import execute
 from billingos.stripe_gateway.operations import Call, made_by
@@ -14,11 +13,14 @@ def attach_payment_method(
 ) -> PaymentMethod:
     """Saves a payment method of Stripe's for the customer; `set_default` makes it the one that pays, for their
     subscriptions too. Raises PaymentRequired for a card that can't be used."""
-    calls = [Call("payment_methods.attach", {"customer": customer.stripe_id}, target=payment_method)]
-    if set_default:
-        with scope(merchant.id):
-            calls += default_calls(customer, made_by(0))  # a test card's name becomes an id only now
-    row: PaymentMethod = execute(merchant=merchant, calls=calls, key=key)[0]
+    attach = Call("payment_methods.attach", {"customer": customer.stripe_id}, target=payment_method)
+
+    def calls() -> list[Call]:
+        # A test card's name becomes an id only when it is attached.
+        return [attach, *(default_calls(customer, made_by(0)) if set_default else [])]
+
+    request = ["payment_methods.attach", customer.stripe_id, payment_method, set_default]
+    row: PaymentMethod = execute(merchant=merchant, calls=calls, key=key, request=request)[0]
     return row
 
 

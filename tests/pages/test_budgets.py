@@ -13,7 +13,7 @@ from billingos.merchants.services import add_member, create_api_key, record_audi
 from billingos.merchants.services.keys import key_digest
 from customers.models import Customer
 from customers.selectors import get_customer
-from subscriptions.models import Product, ProductVersion, Subscription
+from subscriptions.models import Invoice, Product, ProductVersion, Subscription
 from tests.e2e.addresses import Area, Route, routes_in
 from tests.factories import UserFactory, unique
 from tests.pages.filling import add_events as add_usage

@@ -202,7 +202,7 @@ def test_the_upcoming_invoice_equals_what_comes(scene: Scene) -> None:
     assert (came["total"], came["status"]) == (shown["total"], "paid")
     scene.api.made(f"/customers/{scene.customer['id']}/balance", {"amount": -900})
     lowered = scene.api.found(address)
-    assert (lowered["total"], lowered["applied_balance"], lowered["amount_due"]) == (4900, 900, 4000)
+    assert (lowered["total"], lowered["applied_balance"], lowered["amount_due"]) == (4900, -900, 4000)
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
     none = scene.api.get(address)
     assert (none.status_code, none.json()["error"]["code"]) == (404, "invoice_upcoming_none")
