@@ -191,6 +191,8 @@ SPECTACULAR_SETTINGS = {
         "ChangePaymentEnum": "subscriptions.serializers.changes.CHANGE_PAYMENT",
         "FirstPaymentEnum": "subscriptions.serializers.lifecycle.FIRST_PAYMENT",
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
+        "CreditNoteReasonEnum": "subscriptions.models.CreditNote.Reason",
+        "RefundReasonEnum": "subscriptions.models.Refund.Reason",
         "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
         "UsageTypeEnum": "subscriptions.models.Price.UsageType",
     },

@@ -6,6 +6,8 @@ AREAS = (
     "customers",
     "entitlements",
     "insights",
+    "invoices",
+    "payments",
     "portal",
     "subscriptions",
     "usage",

@@ -6,7 +6,7 @@ from billingos.common.errors import Conflict
 from billingos.common.registries import publish
 from billingos.common.tenancy import scope
 from billingos.merchants.events import BillingSettingsChanged
-from billingos.merchants.models import BillingSettings, Merchant, User
+from billingos.merchants.models import BillingSettings, Branding, Merchant, User
 from billingos.merchants.services.audit import record_audit
 from billingos.merchants.services.businesses import checked_profile
 
@@ -22,7 +22,7 @@ def update_merchant(*, merchant: Merchant, by: User, **profile: str) -> dict[str
         row = Merchant.objects.select_for_update(no_key=True).get(id=merchant.id)
         if row.is_connected and wanted.get("country", row.country) != row.country:
             raise Conflict("The country is settled with the Stripe account.", param="country")
-        changes = _changes(row, wanted)
+        changes = changes_to(row, wanted)
         if changes:
             row.save(update_fields=list(changes))
             record_audit(
@@ -41,7 +41,7 @@ def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool | str
     """
     with scope(merchant.id):
         row = BillingSettings.objects.for_merchant(merchant.id).select_for_update().get()
-        changes = _changes(row, rules)
+        changes = changes_to(row, rules)
         if changes:
             row.save(update_fields=list(changes))
             publish(BillingSettingsChanged(merchant.id, frozenset(changes)))
@@ -55,7 +55,7 @@ def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool | str
     return changes
 
 
-def _changes(row: Merchant | BillingSettings, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def changes_to(row: Merchant | BillingSettings | Branding, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Sets what differs; {column: {before, after}}."""
     changes = {}
     for name, value in wanted.items():
