@@ -33,6 +33,7 @@ _REFERENCES: dict[str, dict[str, str]] = {
     "discount": {"customer": "customer", "promotion_code": "promotion_code"},
     "entitlements.active_entitlement": {"feature": "entitlements.feature"},
     "invoice": {
+        "account_tax_ids": "tax_id",
         "customer": "customer",
         "default_payment_method": "payment_method",
         "discounts": "discount",
@@ -73,10 +74,18 @@ _REFERENCES: dict[str, dict[str, str]] = {
         "test_clock": "test_helpers.test_clock",
     },
     "subscription_item": {"discounts": "discount"},
+    "tax_id": {"customer": "customer"},
 }
 
-# in hashes that are no objects: the entries of discount_amounts, and those of a credit note's refunds
-_UNNAMED = {"discount": "discount", "refund": "refund"}
+# in hashes that are no objects: entries of discount_amounts, a credit note's refunds, a schedule's phases
+_UNNAMED = {
+    "coupon": "coupon",
+    "default_payment_method": "payment_method",
+    "discount": "discount",
+    "price": "price",
+    "promotion_code": "promotion_code",
+    "refund": "refund",
+}
 
 # paths through plain hashes: (object, path within it) → kind
 _NESTED: dict[tuple[str, str], str] = {
@@ -87,6 +96,7 @@ _NESTED: dict[tuple[str, str], str] = {
     ("invoiceitem", "pricing.price_details.price"): "price",
     ("line_item", "pricing.price_details.price"): "price",
     ("promotion_code", "promotion.coupon"): "coupon",
+    ("tax_id", "owner.customer"): "customer",
 }
 
 
@@ -217,6 +227,11 @@ def _refunds(work: Work, shown: Json) -> Json:
     return list_object(f"/v1/charges/{shown['id']}/refunds", newest[:10], len(newest) > 10)
 
 
+def _tax_ids(work: Work, shown: Json) -> Json:
+    newest = [render(work, one) for one in reversed(work.related("tax_id", "customer", shown["id"]))]
+    return list_object(f"/v1/customers/{shown['id']}/tax_ids", newest[:10], len(newest) > 10)
+
+
 def _nothing(url: str) -> Callable[[Work, Json], Json]:
     return lambda work, shown: list_object(url.format(id=shown["id"]), [])
 
@@ -228,7 +243,7 @@ _INCLUDED: dict[tuple[str, str], Callable[[Work, Json], Any]] = {
     ("coupon", "currency_options"): _currency_options,
     ("customer", "sources"): _nothing("/v1/customers/{id}/sources"),
     ("customer", "subscriptions"): _subscriptions,
-    ("customer", "tax_ids"): _nothing("/v1/customers/{id}/tax_ids"),
+    ("customer", "tax_ids"): _tax_ids,
     ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
     ("plan", "tiers"): _tiers,

@@ -81,15 +81,26 @@ def _plan(price: Record) -> Json:
 def _subscription(work: Work, record: Record, shown: Json) -> Json:
     shown["default_tax_rates"] = rates(work, record["default_tax_rates"])
     shown["items"]["data"] = [render_item(work, item) for item in record["items"]["data"]]
+    pending = shown["pending_update"]
+    if pending is not None and pending["subscription_items"] is not None:
+        items = record["pending_update"]["subscription_items"]
+        pending["subscription_items"] = [render_item(work, item) for item in items]
     return shown
 
 
 def _invoice(work: Work, record: Record, shown: Json) -> Json:
     shown["default_tax_rates"] = rates(work, record["default_tax_rates"])
+    if record["status"] == "draft":
+        shown["customer_tax_ids"] = customer_tax_ids(work, record["customer"])
     lines = shown["lines"]
     lines["has_more"] = len(lines["data"]) > EMBEDDED_LINES
     lines["data"] = lines["data"][:EMBEDDED_LINES]
     return shown
+
+
+def customer_tax_ids(work: Work, customer: str) -> list[Json]:
+    """A customer's tax ids as its invoices show them; when they are finalised they keep what they showed."""
+    return [{"type": one["type"], "value": one["value"]} for one in work.related("tax_id", "customer", customer)]
 
 
 def rates(work: Work, ids: list[str]) -> list[Json]:
@@ -118,6 +129,14 @@ def _tax_rate(work: Work, record: Record, shown: Json) -> Json:
 
 def _invoice_item(work: Work, record: Record, shown: Json) -> Json:
     return shown | {"tax_rates": rates(work, record["tax_rates"])}
+
+
+def _schedule(work: Work, record: Record, shown: Json) -> Json:
+    for phase in shown["phases"]:
+        phase["default_tax_rates"] = rates(work, phase["default_tax_rates"])
+        for item in phase["items"]:
+            item["tax_rates"] = rates(work, item["tax_rates"])
+    return shown
 
 
 def _credit_note(work: Work, record: Record, shown: Json) -> Json:
@@ -155,6 +174,7 @@ _SPECIAL: dict[str, Callable[[Work, Record, Json], Json]] = {
     "invoiceitem": _invoice_item,
     "tax_rate": _tax_rate,
     "subscription": _subscription,
+    "subscription_schedule": _schedule,
     "invoice": _invoice,
     "product_feature": _product_feature,
     "promotion_code": _promotion_code,

@@ -53,6 +53,7 @@ INDEXES: dict[str, dict[str, Callable[[Record], Iterable[str | None]]]] = {
         "customer": lambda r: [r["customer"]],
         "item": lambda r: [item["id"] for item in r["items"]["data"]],
     },
+    "tax_id": {"customer": lambda r: [r["customer"]]},
     "webhook_endpoint": {},
 }
 

@@ -41,6 +41,7 @@ def of_subscription(work: Work, subscription: Record, values: dict[str, Any]) ->
     if "discounts" in values:
         before = subscription["discounts"]
         held = {"subscription": subscription["id"]}
+        subscription["_bare"] = values.get("_bare", False)
         subscription["discounts"] = _redeem(work, subscription, values["discounts"], "discounts", held)
         discounts.replace(work, before, subscription["discounts"])
 

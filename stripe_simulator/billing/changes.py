@@ -34,13 +34,16 @@ class Change:
 
 
 def price_of(work: Work, sent: dict[str, Any], prefix: str) -> Record:
-    """The recurring price that an item names, or a new one from ``price_data``."""
+    """The recurring price that an item names, or a new one from ``price_data``.
+
+    An archived price can't be taken anew, but it stays where it is ``_agreed`` on.
+    """
     if sent.get("price_data"):
         return catalog.add_price(work, sent["price_data"] | {"active": False}, f"{prefix}[price_data]")
     if not sent.get("price"):
         raise missing_param(f"{prefix}[price]")
     price = work.get("price", sent["price"], f"{prefix}[price]")
-    if not price["active"]:
+    if not price["active"] and not sent.get("_agreed"):
         raise invalid("The price specified is inactive. This field only accepts active prices.", f"{prefix}[price]")
     if price["recurring"] is None:
         raise invalid(
@@ -83,6 +86,18 @@ def apply(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
         _restart(work, subscription, now, change)
     if subscription["cancel_at_period_end"]:
         subscription["cancel_at"] = standing.period_end(subscription)
+    return change
+
+
+def apply_at_renewal(work: Work, subscription: Record, values: dict[str, Any]) -> Change:
+    """Put new items in place as a period ends (within an ``updating`` block); the renewal that follows bills them."""
+    ends = standing.period_end(subscription)
+    change = Change(old=clone(subscription["items"]["data"]), at=ends, prorates=False)
+    interval = subscriptions.recurring_of(work, subscription)
+    _change_items(work, subscription, values["items"], ends)
+    change.differs = _billed(change.old) != _billed(subscription["items"]["data"])
+    if subscriptions.recurring_of(work, subscription) != interval or values.get("billing_cycle_anchor") == "now":
+        subscription["billing_cycle_anchor"] = ends
     return change
 
 
@@ -154,12 +169,16 @@ def _change_items(work: Work, subscription: Record, sent: list[dict[str, Any]], 
 
 def _change_item(work: Work, item: Json, values: dict[str, Any], prefix: str) -> None:
     if values.get("price") or values.get("price_data"):
-        item["price"] = price_of(work, values, prefix)["id"]
+        item["price"] = price_of(work, values | {"_agreed": _agreed(item, values)}, prefix)["id"]
     asked = {"quantity": item["quantity"] or 1} if values.get("quantity") is None else values
     price = work.get("price", item["price"])
     item["quantity"] = subscriptions.licensed_quantity(price, values if metering.is_metered(price) else asked)
     if "metadata" in values:
         item["metadata"] = merged_metadata(item["metadata"], values["metadata"])
+
+
+def _agreed(item: Json, values: dict[str, Any]) -> bool:
+    return bool(values.get("_agreed") or values.get("price") == item["price"])
 
 
 def _change_trial(work: Work, subscription: Record, wanted: int | str, now: int, change: Change) -> None:
@@ -214,11 +233,16 @@ def _debit(work: Work, subscription: Record, item: Json, at: int) -> None:
     item["_billed"] = {"gross": gross, "net": amount, **period, "item": pending["id"]}
 
 
-def bill_usage_of_leaving(work: Work, subscription: Record, sent: list[dict[str, Any]]) -> None:
-    """Usage of the metered items that a change of items is about to take away, at the end of their period."""
+def bill_usage_of_leaving(
+    work: Work, subscription: Record, sent: list[dict[str, Any]], *, of_all: bool = False
+) -> None:
+    """Usage of the metered items that a change of items is about to take away, at the end of their period.
+
+    ``of_all`` where no renewal follows that would bill the others.
+    """
     leaving = {values["id"] for values in sent if values.get("id") and (values.get("deleted") or values.get("price"))}
     for item in subscription["items"]["data"]:
-        if item["id"] in leaving and metering.is_metered(work.get("price", item["price"])):
+        if (of_all or item["id"] in leaving) and metering.is_metered(work.get("price", item["price"])):
             _bill_usage(work, subscription, item, item["current_period_end"])
 
 

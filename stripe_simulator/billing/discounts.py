@@ -40,7 +40,7 @@ def redeem(
         if len(given) != 1:
             raise invalid("You must specify exactly one of: coupon, discount, promotion_code.", name)
         if "discount" in given:
-            ids.append(_existing(work, customer, given["discount"], name)["id"])
+            ids.append(existing(work, customer, given["discount"], name)["id"])
             continue
         coupon, code = redemption.claim(work, customer, given, name, currency=currency, amount=amount)
         ids.append(attach(work, customer, coupon, code, **holder)["id"])
@@ -99,10 +99,15 @@ def running(work: Work, ids: list[str], at: int) -> Iterator[Record]:
 
 
 def of_subscription(work: Work, subscription: Record, customer: Record) -> list[str]:
-    """What an invoice of a subscription inherits: its discounts, or the customer's where it has none."""
-    ids = subscription["discounts"] or ([customer["discount"]] if customer["discount"] else [])
+    """What an invoice of a subscription inherits: its discounts, or the customer's where it has none.
+
+    One that is ``_bare`` was told to have none at all.
+    """
     now = work.now(customer["_clock"])
-    return [discount["id"] for discount in running(work, ids, now)]
+    own = [discount["id"] for discount in running(work, subscription["discounts"], now)]
+    if own or subscription.get("_bare") or not customer["discount"]:
+        return own
+    return [discount["id"] for discount in running(work, [customer["discount"]], now)]
 
 
 def covers(discount: Record, line: Json) -> bool:
@@ -180,7 +185,8 @@ def replace(work: Work, before: list[str], after: list[str]) -> None:
             end(work, work.get("discount", id))
 
 
-def _existing(work: Work, customer: Record, id: str, param: str) -> Record:
+def existing(work: Work, customer: Record, id: str, param: str) -> Record:
+    """A discount of the customer's, or of one of its subscriptions; a StripeError where it has no such one."""
     discount = work.get("discount", id, f"{param}[discount]")
     if discount["customer"] != customer["id"]:
         raise not_found("discount", id, f"{param}[discount]", 400)

@@ -2,7 +2,16 @@
 
 from collections.abc import Callable
 
-from stripe_simulator.billing import discounts, disputes, invoices, refunds, reminders, schedules, subscriptions
+from stripe_simulator.billing import (
+    discounts,
+    disputes,
+    invoices,
+    refunds,
+    reminders,
+    schedules,
+    subscriptions,
+    tax_ids,
+)
 from stripe_simulator.checkout import sessions
 from stripe_simulator.database import Record
 from stripe_simulator.work import Work
@@ -50,4 +59,5 @@ _HANDLERS: dict[str, Callable[[Work, Record], None]] = {
     "refund": refunds.process,
     "subscription_schedule": schedules.process,
     "subscription": _subscription,
+    "tax_id": tax_ids.verify,
 }

@@ -2,6 +2,7 @@
 
 from stripe_simulator.billing import changes, invoice_items, standing, subscriptions
 from stripe_simulator.database import Record
+from stripe_simulator.errors import invalid, not_simulated
 from stripe_simulator.events import emit
 from stripe_simulator.work import Work
 
@@ -33,3 +34,33 @@ def _drop_prorations(work: Work, subscription: Record) -> None:
         if item["_subscription"] == subscription["id"] and item["proration"]:
             work.delete(item)
             emit(work, "invoiceitem.deleted", item)
+
+
+def announce(work: Work, subscription: Record, at: int | str | None) -> None:
+    """``cancel_at``: let it end at a time (Unix seconds) or with a period, or go on (within an ``updating`` block)."""
+    now = work.now(subscription["_clock"])
+    if isinstance(at, str):  # all items have the same period, so that its earliest and latest end are one
+        if subscription["latest_invoice"] is None:
+            raise not_simulated(f"cancel_at={at} at creation; use cancel_at_period_end", "cancel_at")
+        at = standing.period_end(subscription)
+    if at is not None and at <= now:
+        raise invalid("Invalid timestamp: must be in the future.", "cancel_at")
+    subscription["cancel_at"] = at
+    mark_requested(subscription, now if at is not None else None)
+
+
+def announce_at_period_end(work: Work, subscription: Record, wanted: bool) -> None:
+    """``cancel_at_period_end``: the same for the end of the current period."""
+    if wanted == subscription["cancel_at_period_end"]:
+        return
+    now = work.now(subscription["_clock"])
+    subscription["cancel_at_period_end"] = wanted
+    subscription["cancel_at"] = standing.period_end(subscription) if wanted else None
+    mark_requested(subscription, now if wanted else None)
+
+
+def mark_requested(subscription: Record, at: int | None) -> None:
+    """Keep when the end was asked for; None where it is no longer wanted."""
+    subscription["canceled_at"] = at
+    reason = "cancellation_requested" if at is not None else None
+    subscription["cancellation_details"] |= {"reason": reason}

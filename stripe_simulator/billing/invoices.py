@@ -8,6 +8,7 @@ from stripe_simulator.billing import (
     lines,
     metering,
     payments,
+    pending_updates,
     reminders,
     standing,
     totals,
@@ -16,7 +17,7 @@ from stripe_simulator.database import Record
 from stripe_simulator.errors import StripeError, invalid
 from stripe_simulator.events import emit, updating
 from stripe_simulator.ids import new_id
-from stripe_simulator.rendering import Json, list_object
+from stripe_simulator.rendering import Json, customer_tax_ids, list_object
 from stripe_simulator.work import Work
 
 DRAFT_SECONDS = 3_600  # how long a renewal stays a draft before it finalises
@@ -110,6 +111,7 @@ def finalize(work: Work, invoice: Record) -> None:
             "amount_due": due,
             "amount_remaining": due,
             "automatically_finalizes_at": None,
+            "customer_tax_ids": customer_tax_ids(work, invoice["customer"]),
             "effective_at": invoice["effective_at"] or now,
             "hosted_invoice_url": f"{work.page_root}/i/{work.account}/{invoice['id']}",
             "invoice_pdf": f"{work.page_root}/i/{work.account}/{invoice['id']}/pdf",
@@ -203,6 +205,10 @@ def void(work: Work, invoice: Record) -> None:
     payments.cancel_payment(work, invoice)
     balance.give_back(work, invoice)
     emit(work, "invoice.voided", invoice)
+    subscription = work.find("subscription", invoice["_subscription"])
+    if subscription is not None and pending_updates.held_by(subscription, invoice):
+        pending_updates.drop(work, subscription)
+        standing.schedule(work, subscription)
 
 
 def mark_uncollectible(work: Work, invoice: Record) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stripe_simulator.billing import changes, endings, entitlements, standing, subscriptions
+from stripe_simulator.billing import changes, endings, entitlements, phase_discounts, standing, subscriptions
 from stripe_simulator.billing.subscription_shape import new_subscription
 from stripe_simulator.database import Record
 from stripe_simulator.events import emit, updating
@@ -57,12 +57,17 @@ def process_before(work: Work, subscription: Record) -> None:
 
 def begin(work: Work, schedule: Record) -> None:
     """The first phase makes the subscription."""
+    subscriptions.start_as_draft(work, found(work, schedule))
+    plan(work, schedule)
+
+
+def found(work: Work, schedule: Record) -> Record:
+    """The subscription that the first phase makes, not yet started."""
     phase = schedule["phases"][0]
     subscription = _subscribe(work, schedule, phase)
     with updating(work, schedule):
         schedule |= {"status": "active", "subscription": subscription["id"], "current_phase": _span(phase)}
-    subscriptions.start_as_draft(work, subscription)
-    plan(work, schedule)
+    return subscription
 
 
 def _subscribe(work: Work, schedule: Record, phase: Json) -> Record:
@@ -75,7 +80,8 @@ def _subscribe(work: Work, schedule: Record, phase: Json) -> Record:
     body = new_subscription(customer, items, id, phase["currency"], now, phase["trial_end"])
     body |= {"schedule": schedule["id"], "billing_mode": _mode(schedule)}
     subscription = work.insert("subscription", body, id=id, clock=schedule["_clock"], trial_notice=False)
-    _settle(schedule, subscription, phase)
+    _settle(work, schedule, subscription, phase, anew=True)
+    _settle_items(work, subscription, phase, anew=True)
     if customer["currency"] is None:
         with updating(work, customer):
             customer["currency"] = phase["currency"]
@@ -91,7 +97,7 @@ def _terms(wanted: Json) -> dict[str, Any]:
     return terms if wanted["quantity"] is None else terms | {"quantity": wanted["quantity"]}
 
 
-def _settle(schedule: Record, subscription: Record, phase: Json) -> None:
+def _settle(work: Work, schedule: Record, subscription: Record, phase: Json, *, anew: bool) -> None:
     """What a phase, or else the schedule's defaults, say of the subscription itself."""
     defaults = schedule["default_settings"]
     for name in ("collection_method", "default_payment_method", "description"):
@@ -102,6 +108,24 @@ def _settle(schedule: Record, subscription: Record, phase: Json) -> None:
     if settings["days_until_due"] is not None:
         subscription["days_until_due"] = settings["days_until_due"]
     subscription["metadata"] = merged_metadata(subscription["metadata"], phase["metadata"])
+    subscription |= {"default_tax_rates": list(phase["default_tax_rates"]), "_bare": phase.get("_bare", False)}
+    customer = work.get("customer", subscription["customer"])
+    subscription["discounts"] = phase_discounts.put(
+        work, customer, subscription["discounts"], phase["discounts"], anew=anew, subscription=subscription["id"]
+    )
+
+
+def _settle_items(work: Work, subscription: Record, phase: Json, *, anew: bool) -> None:
+    """The same of its items, which a phase names by their prices."""
+    customer = work.get("customer", subscription["customer"])
+    wanted = {item["price"]: item for item in phase["items"]}
+    for item in subscription["items"]["data"]:
+        terms = wanted[item["price"]]
+        held = {"subscription": subscription["id"], "subscription_item": item["id"]}
+        item["tax_rates"] = list(terms["tax_rates"])
+        item["discounts"] = phase_discounts.put(
+            work, customer, item["discounts"], terms["discounts"], anew=anew, **held
+        )
 
 
 def _span(phase: Json) -> Json:
@@ -109,40 +133,66 @@ def _span(phase: Json) -> Json:
 
 
 def advance(work: Work, schedule: Record) -> None:
-    """The current phase is over: the next one, or the end."""
+    """The current phase is over: the next one, or the end; and what is to be collected with that."""
+    collect(work, turn(work, schedule))
+
+
+def collect(work: Work, invoice: Record | None) -> None:
+    """Collect what a phase bills as it begins or is changed, if there is anything."""
+    if invoice is not None:
+        subscriptions.collect(work, invoice, "allow_incomplete")
+
+
+def turn(work: Work, schedule: Record) -> Record | None:
+    """Go on to the next phase, or to the end; the draft to collect at once, or None."""
     over = schedule["current_phase"]["end_date"]
     phase = next((phase for phase in schedule["phases"] if phase["start_date"] >= over), None)
     if phase is None:
-        _finish(work, schedule)
-        return
+        return _finish(work, schedule)
     with updating(work, schedule):
         schedule["current_phase"] = _span(phase)
-    enter(work, schedule, phase, phase["proration_behavior"])
+    invoice = enter(work, schedule, phase, phase["proration_behavior"])
     plan(work, schedule)
+    return invoice
 
 
-def enter(work: Work, schedule: Record, phase: Json, behavior: str) -> None:
-    """Bring the subscription to the terms of a phase; nothing is prorated where a period begins with it."""
+def enter(work: Work, schedule: Record, phase: Json, behavior: str, *, anew: bool = True) -> Record | None:
+    """Bring the subscription to the terms of a phase; the draft to collect at once, or None.
+
+    Where a period begins with the phase nothing is prorated: the renewal that follows bills the phase's items,
+    whatever interval they have. ``anew`` is a phase that begins, in contrast to one that was changed.
+    """
     subscription = work.get("subscription", schedule["subscription"])
-    now = work.now(subscription["_clock"])
-    renews = standing.period_end(subscription) <= now
-    values: dict[str, Any] = {"items": _items(subscription, phase)}
-    values["proration_behavior"] = "none" if renews else behavior
-    if phase["trial_end"] is not None and phase["trial_end"] > now:
-        values["trial_end"] = phase["trial_end"]
-    elif phase["billing_cycle_anchor"] == "phase_start" and subscription["status"] != "trialing":
-        values["billing_cycle_anchor"] = "now"
+    subscriptions.give_up_pending(work, subscription)
+    renews = standing.period_end(subscription) <= work.now(subscription["_clock"])
+    values = _changes(work, subscription, phase) | {"proration_behavior": "none" if renews else behavior}
     if renews:
-        changes.bill_usage_of_leaving(work, subscription, values["items"])
+        changes.bill_usage_of_leaving(work, subscription, values["items"], of_all="trial_end" in values)
+    change_items = changes.apply_at_renewal if renews and "trial_end" not in values else changes.apply
     with updating(work, subscription):
-        _settle(schedule, subscription, phase)
-        change = changes.apply(work, subscription, values)
+        _settle(work, schedule, subscription, phase, anew=anew)
+        change = change_items(work, subscription, values)
+        _settle_items(work, subscription, phase, anew=anew)
         invoice = changes.bill(work, subscription, change, values)
     standing.schedule(work, subscription)
-    if invoice is not None:
-        subscriptions.collect(work, invoice, "allow_incomplete")
     if change.differs:
         entitlements.refresh(work, subscription["customer"])
+    return invoice
+
+
+def _changes(work: Work, subscription: Record, phase: Json) -> dict[str, Any]:
+    """A phase's items, trial and anchor as a change of the subscription."""
+    values: dict[str, Any] = {"items": _items(subscription, phase)}
+    trial, now = phase["trial_end"], work.now(subscription["_clock"])
+    trying = subscription["status"] == "trialing" and subscription["trial_end"] > now
+    if trial is not None and trial > now:
+        if not trying or trial != subscription["trial_end"]:
+            values["trial_end"] = trial
+    elif trying:
+        values["trial_end"] = "now"
+    elif phase["billing_cycle_anchor"] == "phase_start" and subscription["status"] != "trialing":
+        values["billing_cycle_anchor"] = "now"
+    return values
 
 
 def _items(subscription: Record, phase: Json) -> list[dict[str, Any]]:
@@ -159,21 +209,22 @@ def _items(subscription: Record, phase: Json) -> list[dict[str, Any]]:
             sent.append({"id": same["id"], **_terms(wanted)})
     for wanted in fresh:
         place = {"id": held.pop(0)["id"]} if held else {}
-        sent.append({"price": wanted["price"], **place, **_terms(wanted)})
+        sent.append({"price": wanted["price"], "_agreed": True, **place, **_terms(wanted)})
     return sent + [{"id": item["id"], "deleted": True} for item in held]
 
 
-def _finish(work: Work, schedule: Record) -> None:
+def _finish(work: Work, schedule: Record) -> Record | None:
     if schedule["end_behavior"] == "release":
         release(work, schedule)
-        return
-    now = work.now(schedule["_clock"])
+        return None
+    now, last = work.now(schedule["_clock"]), None
     subscription = work.find("subscription", schedule["subscription"])
     with work.edit(schedule):
         schedule |= {"status": "completed", "completed_at": now, "current_phase": None, "_due": None}
     if subscription is not None and subscription["status"] not in standing.ENDED:
-        subscriptions.end_with_invoice(work, subscription)
+        last = subscriptions.end_with_draft(work, subscription)
     emit(work, "subscription_schedule.completed", schedule)
+    return last
 
 
 def release(work: Work, schedule: Record) -> None:

@@ -1,6 +1,6 @@
 """A subscription's standing: how payments, failures and endings move its status; dunning."""
 
-from stripe_simulator.billing import entitlements, reminders
+from stripe_simulator.billing import entitlements, pending_updates, reminders
 from stripe_simulator.database import Record
 from stripe_simulator.events import emit, updating
 from stripe_simulator.work import Work
@@ -26,7 +26,7 @@ def _next_due(work: Work, subscription: Record) -> int | None:
         return None
     if subscription["status"] == "incomplete":
         return int(subscription["created"]) + INCOMPLETE_SECONDS
-    times = [subscription["cancel_at"], collection_resumes(subscription)]
+    times = [subscription["cancel_at"], collection_resumes(subscription), pending_updates.expires_at(subscription)]
     if subscription["status"] != "paused":
         times += [period_end(subscription), reminders.next_notice(work, subscription)]
     return min((int(time) for time in times if time is not None), default=None)
@@ -43,6 +43,9 @@ def after_payment(work: Work, invoice: Record) -> None:
     subscription = work.find("subscription", invoice["_subscription"])
     if subscription is None or subscription["latest_invoice"] != invoice["id"]:
         return
+    if pending_updates.held_by(subscription, invoice):
+        pending_updates.apply(work, subscription)
+        schedule(work, subscription)
     _delinquent(work, subscription, False)
     if subscription["status"] == "paused":
         unpause(work, subscription, "active")
@@ -79,7 +82,8 @@ def await_payment(work: Work, subscription: Record) -> None:
 def after_failure(work: Work, invoice: Record, *, by_hand: bool) -> None:
     """A failed try: ``past_due``, then another try or the end of dunning. First invoices stay incomplete."""
     subscription = work.find("subscription", invoice["_subscription"])
-    if subscription is None or subscription["status"] in ENDED or by_hand:
+    held = subscription is not None and pending_updates.held_by(subscription, invoice)
+    if subscription is None or subscription["status"] in ENDED or by_hand or held:
         emit(work, "invoice.payment_failed", invoice)
         if subscription is not None and subscription["status"] == "paused":
             with work.edit(invoice):
@@ -134,7 +138,9 @@ def end(work: Work, subscription: Record, reason: str | None) -> None:
             "status": "canceled",
             "ended_at": now,
             "canceled_at": subscription["canceled_at"] or now,
+            "pending_update": None,
             "_due": None,
+            "_held": None,
         }
         details = subscription["cancellation_details"]
         subscription["cancellation_details"] = details | {"reason": details["reason"] or reason}

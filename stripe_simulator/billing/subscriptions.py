@@ -12,6 +12,7 @@ from stripe_simulator.billing import (
     metering,
     pausing,
     payments,
+    pending_updates,
     reminders,
     setups,
     standing,
@@ -181,21 +182,28 @@ def draft_next(work: Work, subscription: Record) -> Record:
 
 
 def process(work: Work, subscription: Record) -> None:
-    """What is due now for a subscription."""
+    """What is due now for a subscription; several things may be due at the same time."""
     now = work.now(subscription["_clock"])
     if subscription["status"] == "incomplete":
         _expire(work, subscription)
-    elif (standing.collection_resumes(subscription) or now + 1) <= now:
+        return
+    if _due(pending_updates.expires_at(subscription), now):
+        give_up_pending(work, subscription)
+    if _due(standing.collection_resumes(subscription), now):
         with updating(work, subscription):
             subscription["pause_collection"] = None
-        standing.schedule(work, subscription)
-    elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
+    if _due(subscription["cancel_at"], now):
         end_with_invoice(work, subscription)
-    elif standing.period_end(subscription) <= now:
+    elif standing.period_end(subscription) <= now and subscription["status"] != "paused":
         _end_trial_or_renew(work, subscription)
     else:
-        reminders.notice(work, subscription)
+        if _due(reminders.next_notice(work, subscription), now):
+            reminders.notice(work, subscription)
         standing.schedule(work, subscription)
+
+
+def _due(at: int | None, now: int) -> bool:
+    return at is not None and at <= now
 
 
 def _end_trial_or_renew(work: Work, subscription: Record) -> None:
@@ -225,10 +233,18 @@ def _expire(work: Work, subscription: Record) -> None:
 
 def end_with_invoice(work: Work, subscription: Record) -> None:
     """Cancel now and collect what is still pending, usage included."""
+    invoice = end_with_draft(work, subscription)
+    if invoice is not None:
+        collect(work, invoice, "allow_incomplete")
+
+
+def end_with_draft(work: Work, subscription: Record) -> Record | None:
+    """Cancel now; the draft of what is still pending, usage included, or None."""
     drawn = metering.final_lines(work, subscription, work.now(subscription["_clock"]))
     standing.end(work, subscription, "cancellation_requested")
     if drawn or invoice_items.waiting(work, subscription):
-        collect(work, draft_now(work, subscription, drawn), "allow_incomplete")
+        return draft_now(work, subscription, drawn)
+    return None
 
 
 def draft_now(work: Work, subscription: Record, drawn: list[Json]) -> Record:
@@ -251,6 +267,26 @@ def collect(work: Work, invoice: Record, payment_behavior: str) -> None:
     decline = invoices.attempt(work, invoice)
     if decline is not None and payment_behavior == "error_if_incomplete":
         raise undoing(work, invoice, decline)
+
+
+def collect_held(work: Work, subscription: Record, invoice: Record) -> None:
+    """Finalise and try the invoice that a change waits for; unpaid, the change is pending."""
+    invoices.announce(work, invoice)
+    invoices.finalize(work, invoice)
+    if invoice["status"] == "open":
+        with work.edit(invoice):
+            invoice["auto_advance"] = False
+        if invoices.attempt(work, invoice) is not None:
+            pending_updates.wait(work, subscription)
+            standing.schedule(work, subscription)
+
+
+def give_up_pending(work: Work, subscription: Record) -> None:
+    """Void the invoice that a change waits for, and with it the change."""
+    held = subscription.get("_held")
+    invoice = work.find("invoice", held["invoice"]) if held else None
+    if invoice is not None:
+        invoices.void(work, invoice)
 
 
 def require_running(subscription: Record) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stripe_simulator.billing import adjustments, balance, clock_limits, standing
+from stripe_simulator.billing import adjustments, balance, clock_limits, standing, tax_ids
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import invalid
@@ -47,7 +47,16 @@ _FIELDS: Fields = {
 }
 
 
-@endpoint("POST", "/v1/customers", _FIELDS | {"payment_method": Text(), "test_clock": Text()})
+@endpoint(
+    "POST",
+    "/v1/customers",
+    _FIELDS
+    | {
+        "payment_method": Text(),
+        "tax_id_data": Sequenced(of=Hash(fields=tax_ids.TAX_ID), most=tax_ids.MOST),
+        "test_clock": Text(),
+    },
+)
 def create(work: Work, values: dict[str, Any]) -> Json:
     """A customer, on a test clock if one is named."""
     clock = values.get("test_clock")
@@ -69,7 +78,13 @@ def create(work: Work, values: dict[str, Any]) -> Json:
     if customer["balance"]:
         balance.note(work, customer, customer["balance"], "initial")
     adjustments.of_customer(work, customer, values)
+    held = [
+        tax_ids.add(work, customer, sent, f"tax_id_data[{position}]")
+        for position, sent in enumerate(values.get("tax_id_data", []))
+    ]
     emit(work, "customer.created", customer)
+    for tax_id in held:
+        tax_ids.announce(work, tax_id)
     return render(work, customer)
 
 
@@ -115,6 +130,8 @@ def remove(work: Work, customer: Record) -> None:
     for subscription in work.related("subscription", "customer", customer["id"]):
         if subscription["status"] not in standing.ENDED:
             standing.end(work, subscription, "cancellation_requested")
+    for tax_id in tax_ids.of(work, customer["id"]):
+        tax_ids.remove(work, tax_id)
     emit(work, "customer.deleted", customer)
     work.delete(customer)
     work.insert("deleted_customer", {}, id=customer["id"])

@@ -17,6 +17,7 @@ _DAY = 86_400  # seconds
 _METHODS = ("charge_automatically", "send_invoice")
 _CUSTOM = Sequenced(of=Hash(fields={"name": Text(required=True), "value": Text(required=True)}), most=4)
 _FIELDS: Fields = {
+    "account_tax_ids": Sequenced(of=Text(required=True)),
     "auto_advance": Flag(),
     "collection_method": Text(choices=_METHODS),
     "custom_fields": _CUSTOM,
@@ -140,11 +141,20 @@ def _set(work: Work, invoice: Record, values: dict[str, Any]) -> None:
     ):  # fmt: skip
         if name in values:
             invoice[name] = values[name]
+    if "account_tax_ids" in values:
+        invoice["account_tax_ids"] = _account_tax_ids(work, values["account_tax_ids"])
     if "metadata" in values:
         invoice["metadata"] = merged_metadata(invoice["metadata"] or {}, values["metadata"])
     if "default_payment_method" in values:
         invoice["default_payment_method"] = _method(work, invoice, values["default_payment_method"])
     invoice["due_date"] = _due_date(work, invoice, values)
+
+
+def _account_tax_ids(work: Work, ids: list[str]) -> list[str] | None:
+    for position, id in enumerate(ids):
+        if work.get("tax_id", id, f"account_tax_ids[{position}]")["customer"] is not None:
+            raise invalid("The tax id must be the account's own.", f"account_tax_ids[{position}]")
+    return ids or None
 
 
 def _due_date(work: Work, invoice: Record, values: dict[str, Any]) -> int | None:

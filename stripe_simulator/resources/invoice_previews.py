@@ -5,6 +5,7 @@ from typing import Any
 from stripe_simulator import catalog
 from stripe_simulator.billing import (
     adjustments,
+    coming,
     discounts,
     endings,
     invoice_items,
@@ -12,6 +13,7 @@ from stripe_simulator.billing import (
     metering,
     standing,
     subscriptions,
+    tax_ids,
     taxes,
 )
 from stripe_simulator.database import Record
@@ -20,6 +22,7 @@ from stripe_simulator.errors import StripeError, invalid, missing_param, not_sim
 from stripe_simulator.ids import new_id
 from stripe_simulator.params import Fields, Flag, Hash, Integer, Metadata, Number, Sequenced, Text
 from stripe_simulator.rendering import Json, render
+from stripe_simulator.resources import schedule_previews
 from stripe_simulator.resources import subscriptions as requests
 from stripe_simulator.resources.invoice_items import FIELDS, apply, check_simulated
 from stripe_simulator.resources.shapes import ADDRESS, SHIPPING, address, shipping
@@ -65,6 +68,7 @@ _CUSTOMER: Fields = {
     "address": Hash(fields=ADDRESS),
     "shipping": Hash(fields=SHIPPING),
     "tax_exempt": Text(choices=("exempt", "none", "reverse")),
+    "tax_ids": Sequenced(of=Hash(fields=tax_ids.TAX_ID), most=tax_ids.MOST),
 }
 _FIRST_ONLY = ("default_tax_rates", "items", "metadata", "proration_behavior", "trial_end")  # for a new subscription
 
@@ -81,48 +85,57 @@ _FIRST_ONLY = ("default_tax_rates", "items", "metadata", "proration_behavior", "
         "invoice_items": Sequenced(of=Hash(fields=_INVOICE_ITEM)),
         "preview_mode": Text(choices=("next", "recurring")),
         "schedule": Text(),
+        "schedule_details": Hash(fields=schedule_previews.DETAILS),
         "subscription": Text(),
         "subscription_details": Hash(fields=_SUBSCRIPTION),
     },
     dry=True,
 )
 def create_preview(work: Work, values: dict[str, Any]) -> Json:
-    """The next invoice of a subscription, of a customer, or of a subscription that does not exist yet."""
+    """The next invoice of a subscription, a schedule or a customer; or the first one of what is only described."""
     _check_simulated(values)
     details = values.get("subscription_details") or {}
-    subscription = (
-        work.get("subscription", values["subscription"], "subscription") if "subscription" in values else None
-    )
-    customer = _customer(work, values, subscription)
+    schedule = schedule_previews.asked(work, values)
+    subscription = _named(work, values, schedule)
+    customer = _customer(work, values, schedule or subscription)
     _describe(work, customer, values.get("customer_details") or {})
-    if subscription is None and not details.get("items"):
-        subscription = _earliest(work, customer)
+    if subscription is None and not details.get("items") and not values.get("schedule_details"):
+        subscription = _earliest(work, customer) if schedule is None else None
     for sent in values.get("invoice_items", []):
         _add(work, customer, subscription, sent)
-    if subscription is not None:
+    if schedule is not None or values.get("schedule_details"):
+        invoice = schedule_previews.draft(work, customer, schedule, values)
+    elif subscription is not None:
         invoice = _of_subscription(work, customer, subscription, details, values)
     elif details.get("items"):
         invoice = _of_new(work, customer, details, values)
     else:
         invoice = _of_pending(work, customer, values)
+    if invoice is None:
+        raise StripeError(
+            f"No upcoming invoices for customer: {customer['id']}", status=404, code="invoice_upcoming_none"
+        )
     return _shown(work, invoice)
 
 
 def _check_simulated(values: dict[str, Any]) -> None:
-    if values.get("schedule"):
-        raise not_simulated("previews of schedules", "schedule")
-    if values.get("preview_mode") == "recurring":
-        raise not_simulated("previews of what recurs", "preview_mode")
     if (values.get("automatic_tax") or {}).get("enabled"):
         raise not_simulated("automatic taxes", "automatic_tax[enabled]")
 
 
-def _customer(work: Work, values: dict[str, Any], subscription: Record | None) -> Record:
-    id = values.get("customer") or (subscription or {}).get("customer")
+def _named(work: Work, values: dict[str, Any], schedule: Record | None) -> Record | None:
+    if schedule is not None:
+        return work.find("subscription", schedule["subscription"])
+    return work.get("subscription", values["subscription"], "subscription") if "subscription" in values else None
+
+
+def _customer(work: Work, values: dict[str, Any], owned: Record | None) -> Record:
+    id = values.get("customer") or (owned or {}).get("customer")
     if id is None:
         raise missing_param("customer")
-    if subscription is not None and subscription["customer"] != id:
-        raise invalid("The subscription belongs to another customer.", "subscription")
+    if owned is not None and owned["customer"] != id:
+        what = owned["_kind"].removeprefix("subscription_")
+        raise invalid(f"The {what} belongs to another customer.", what)
     return work.get("customer", id, "customer")
 
 
@@ -134,6 +147,11 @@ def _describe(work: Work, customer: Record, details: dict[str, Any]) -> None:
             customer["address"] = address(details["address"])
         if "shipping" in details:
             customer["shipping"] = shipping(details["shipping"])
+    if "tax_ids" in details:
+        for held in tax_ids.of(work, customer["id"]):
+            tax_ids.remove(work, held)
+        for position, sent in enumerate(details["tax_ids"]):
+            tax_ids.add(work, customer, sent, f"customer_details[tax_ids][{position}]")
 
 
 def _earliest(work: Work, customer: Record) -> Record | None:
@@ -158,52 +176,56 @@ def _add(work: Work, customer: Record, subscription: Record | None, sent: dict[s
 
 def _of_subscription(
     work: Work, customer: Record, subscription: Record, details: dict[str, Any], values: dict[str, Any]
-) -> Record:
+) -> Record | None:
     if subscription["status"] in standing.ENDED:
-        raise _none(customer)
+        return None
+    recurring = values.get("preview_mode") == "recurring"
     if details.get("cancel_now"):
-        return _of_ending(work, customer, subscription, details)
+        return None if recurring else _of_ending(work, customer, subscription, details)
     wanted = {name: value for name, value in details.items() if name != "cancel_now"}
-    if "discounts" in values:
-        wanted["discounts"] = values["discounts"]
-    _, invoice = requests.carry_out(work, subscription, wanted)
-    if invoice is not None:
+    _, invoice = requests.carry_out(work, subscription, wanted | _discounts(values))
+    if invoice is not None and not recurring:
         return invoice
-    end = standing.period_end(subscription)
-    if _ends_first(subscription):
-        if not invoice_items.waiting(work, subscription):
-            raise _none(customer)
-        _move(work, customer, min(end, subscription["cancel_at"]))
-        return subscriptions.draft_now(work, subscription, [])
-    _move(work, customer, end)
-    with work.edit(subscription):
-        return subscriptions.draft_next(work, subscription)
+    coming.settle(work, invoice)
+    return coming.next_draft(work, subscription, recurring=recurring)
 
 
-def _of_ending(work: Work, customer: Record, subscription: Record, details: dict[str, Any]) -> Record:
+def _of_ending(work: Work, customer: Record, subscription: Record, details: dict[str, Any]) -> Record | None:
     at = details.get("proration_date") or work.now(customer["_clock"])
     endings.prorate(work, subscription, at if details.get("proration_behavior") != "none" else None)
     drawn = metering.final_lines(work, subscription, at)
     if not drawn and not invoice_items.waiting(work, subscription):
-        raise _none(customer)
+        return None
     return subscriptions.draft_now(work, subscription, drawn)
 
 
-def _of_new(work: Work, customer: Record, details: dict[str, Any], values: dict[str, Any]) -> Record:
+def _of_new(work: Work, customer: Record, details: dict[str, Any], values: dict[str, Any]) -> Record | None:
     for name in details:
         if name not in _FIRST_ONLY:
             raise not_simulated(f"{name} in the preview of a new subscription", f"subscription_details[{name}]")
     asked = details | {"customer": customer["id"], "payment_behavior": "default_incomplete"}
-    if "discounts" in values:
-        asked["discounts"] = values["discounts"]
-    return subscriptions.first_draft(work, requests.make(work, asked))
+    subscription = requests.make(work, asked | _discounts(values))
+    invoice = subscriptions.first_draft(work, subscription)
+    if values.get("preview_mode") != "recurring":
+        return invoice
+    with work.edit(subscription):
+        subscription["status"] = "trialing" if subscription["trial_end"] else "active"
+    coming.settle(work, invoice)
+    return coming.next_draft(work, subscription, recurring=True)
 
 
-def _of_pending(work: Work, customer: Record, values: dict[str, Any]) -> Record:
+def _discounts(values: dict[str, Any]) -> dict[str, Any]:
+    """Those of the preview; an empty list does not even leave the customer's."""
+    if "discounts" not in values:
+        return {}
+    return {"discounts": values["discounts"], "_bare": not values["discounts"]}
+
+
+def _of_pending(work: Work, customer: Record, values: dict[str, Any]) -> Record | None:
     currency = str(values.get("currency") or customer["currency"] or "usd").lower()
     taken = [item for item in invoice_items.pending(work, customer["id"]) if item["currency"] == currency]
-    if not taken:
-        raise _none(customer)
+    if not taken or values.get("preview_mode") == "recurring":
+        return None
     ids = discounts.of_subscription(work, {"discounts": []}, customer)
     if "discounts" in values:
         amount = sum(item["amount"] for item in taken)
@@ -224,16 +246,6 @@ def _ends_first(subscription: Record) -> bool:
     return at is not None and at <= standing.period_end(subscription)
 
 
-def _move(work: Work, customer: Record, at: int) -> None:
-    """Go to a time of the customer's; the request's changes are undone, and with them this."""
-    clock = work.find("test_helpers.test_clock", customer["_clock"])
-    if clock is None:
-        work.wall = lambda: at
-    else:
-        with work.edit(clock):
-            clock["_now"] = at
-
-
 def _shown(work: Work, invoice: Record) -> Json:
     shown = render(work, invoice)
     owed = shown["total"] + shown["starting_balance"]
@@ -244,7 +256,3 @@ def _shown(work: Work, invoice: Record) -> Json:
         line |= {"id": new_id("line_preview"), "invoice": shown["id"]}
     shown["lines"]["url"] = f"/v1/invoices/{shown['id']}/lines"
     return shown
-
-
-def _none(customer: Record) -> StripeError:
-    return StripeError(f"No upcoming invoices for customer: {customer['id']}", status=404, code="invoice_upcoming_none")

@@ -5,7 +5,7 @@ from typing import Any
 from stripe_simulator import catalog
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import missing_param
+from stripe_simulator.errors import invalid, missing_param
 from stripe_simulator.events import emit, updating
 from stripe_simulator.lists import page, within
 from stripe_simulator.params import (
@@ -93,6 +93,8 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
 def update(work: Work, values: dict[str, Any], id: str) -> Json:
     """Change what may change: never the amount, the currency or the interval."""
     price = work.get("price", id)
+    if values.get("active") is False and work.get("product", price["product"])["default_price"] == id:
+        raise invalid("This price cannot be archived because it is the default price of its product.")
     transfer = values.pop("transfer_lookup_key", False)
     if values.get("lookup_key") and values["lookup_key"] != price["lookup_key"]:
         catalog.free_lookup_key(work, values["lookup_key"], transfer)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stripe_simulator.billing import phases, schedules, standing
+from stripe_simulator.billing import discounts, phases, schedules, standing, taxes
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
 from stripe_simulator.errors import StripeError, invalid, missing_param, not_simulated
@@ -51,19 +51,19 @@ _TERMS: Fields = {
 }
 _ITEM: Fields = {
     "billing_thresholds": Unsimulated(),
-    "discounts": Unsimulated(),
+    "discounts": discounts.DISCOUNTS,
     "metadata": Metadata(),
     "plan": Unsimulated(),
     "price": Text(),
     "price_data": Hash(fields=PRICE_DATA),
     "quantity": Integer(least=0),
-    "tax_rates": Unsimulated(),
+    "tax_rates": taxes.TAX_RATES,
 }
-_PHASE: Fields = _TERMS | {
+PHASE: Fields = _TERMS | {
     "add_invoice_items": Unsimulated(),
     "currency": Text(longest=3),
-    "default_tax_rates": Unsimulated(),
-    "discounts": Unsimulated(),
+    "default_tax_rates": taxes.TAX_RATES,
+    "discounts": discounts.DISCOUNTS,
     "duration": Hash(
         fields={
             "interval": Text(required=True, choices=("day", "month", "week", "year")),
@@ -76,13 +76,13 @@ _PHASE: Fields = _TERMS | {
     "proration_behavior": PRORATION,
     "start_date": Integer(words=("now",)),
     "trial": Flag(),
-    "trial_end": Integer(),
+    "trial_end": Integer(words=("now",)),
 }
 _SHARED: Fields = {
     "default_settings": Hash(fields=_TERMS),
     "end_behavior": Text(choices=("cancel", "none", "release", "renew")),
     "metadata": Metadata(),
-    "phases": Sequenced(of=Hash(fields=_PHASE), most=10),
+    "phases": Sequenced(of=Hash(fields=PHASE), most=10),
 }
 
 
@@ -105,18 +105,22 @@ def create(work: Work, values: dict[str, Any]) -> Json:
         return render(work, _take_over(work, values))
     if not values.get("customer"):
         raise missing_param("customer")
-    customer = work.get("customer", values["customer"], "customer")
+    schedule = make(work, work.get("customer", values["customer"], "customer"), values)
+    emit(work, "subscription_schedule.created", schedule)
+    if schedule["phases"][0]["start_date"] == work.now(schedule["_clock"]):
+        schedules.begin(work, schedule)
+    schedules.plan(work, schedule)
+    return render(work, schedule)
+
+
+def make(work: Work, customer: Record, values: dict[str, Any]) -> Record:
+    """The schedule that a request describes, not yet started."""
     now = work.now(customer["_clock"])
     start = now if values.get("start_date", "now") == "now" else int(values["start_date"])
     if start < now:
         raise not_simulated("schedules that begin in the past", "start_date")
-    laid = phases.lay_out(work, values.get("phases") or [], start, now)
-    schedule = _insert(work, customer, laid, values, now)
-    emit(work, "subscription_schedule.created", schedule)
-    if start == now:
-        schedules.begin(work, schedule)
-    schedules.plan(work, schedule)
-    return render(work, schedule)
+    laid = phases.lay_out(phases.Ground(work, customer, now), values.get("phases") or [], start)
+    return _insert(work, customer, laid, values, now)
 
 
 def _take_over(work: Work, values: dict[str, Any]) -> Record:
@@ -153,9 +157,16 @@ def retrieve(work: Work, values: dict[str, Any], id: str) -> Json:
 def update(work: Work, values: dict[str, Any], id: str) -> Json:
     """New phases from the current one on, or other terms; the current phase's items change at once."""
     schedule = work.get(_KIND, id)
+    schedules.collect(work, change(work, schedule, values))
+    return render(work, schedule)
+
+
+def change(work: Work, schedule: Record, values: dict[str, Any]) -> Record | None:
+    """Do what an update asks for; the draft to collect at once, or None."""
     _check_end(values)
     if set(values) - {"metadata"}:
         _require_open(schedule, "update")
+    before = schedule["current_phase"]
     with updating(work, schedule):
         if "metadata" in values:
             schedule["metadata"] = merged_metadata(schedule["metadata"], values["metadata"])
@@ -163,10 +174,10 @@ def update(work: Work, values: dict[str, Any], id: str) -> Json:
             schedule["end_behavior"] = values["end_behavior"]
         schedule["default_settings"] |= _defaults(values.get("default_settings") or {})
         changed = "phases" in values and _replace(work, schedule, values["phases"])
-    if changed:
-        _follow(work, schedule, values.get("proration_behavior", "create_prorations"))
+    behavior = values.get("proration_behavior", "create_prorations")
+    invoice = _follow(work, schedule, before, behavior) if changed else None
     schedules.plan(work, schedule)
-    return render(work, schedule)
+    return invoice
 
 
 def _replace(work: Work, schedule: Record, sent: list[dict[str, Any]]) -> bool:
@@ -177,7 +188,9 @@ def _replace(work: Work, schedule: Record, sent: list[dict[str, Any]]) -> bool:
     wanted = sent[0].get("start_date") if sent else None
     if wanted is not None and not active:
         start = now if wanted == "now" else int(wanted)
-    laid = phases.lay_out(work, sent, start, now)
+    customer = work.get("customer", schedule["customer"])
+    subscription = work.find("subscription", schedule["subscription"])
+    laid = phases.lay_out(phases.Ground(work, customer, now, subscription, tuple(schedule["phases"])), sent, start)
     past = [phase for phase in schedule["phases"] if phase["end_date"] <= start]
     schedule |= {"phases": past + laid, "_warned": False}
     if active:
@@ -188,10 +201,12 @@ def _replace(work: Work, schedule: Record, sent: list[dict[str, Any]]) -> bool:
     return active
 
 
-def _follow(work: Work, schedule: Record, behavior: str) -> None:
+def _follow(work: Work, schedule: Record, before: Json, behavior: str) -> Record | None:
     start = schedule["current_phase"]["start_date"]
     phase = next(phase for phase in schedule["phases"] if phase["start_date"] == start)
-    schedules.enter(work, schedule, phase | {"billing_cycle_anchor": None}, behavior)
+    if start != before["start_date"]:  # the phase before it was made to end now
+        return schedules.enter(work, schedule, phase, phase["proration_behavior"])
+    return schedules.enter(work, schedule, phase | {"billing_cycle_anchor": None}, behavior, anew=False)
 
 
 @endpoint("POST", f"{_URL}/<id>/cancel", {"invoice_now": Flag(), "prorate": Flag()})

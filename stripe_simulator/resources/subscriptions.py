@@ -11,6 +11,7 @@ from stripe_simulator.billing import (
     endings,
     entitlements,
     pausing,
+    pending_updates,
     standing,
     trials,
 )
@@ -18,7 +19,7 @@ from stripe_simulator.billing import subscriptions as engine
 from stripe_simulator.billing.subscription_shape import new_subscription
 from stripe_simulator.database import Record
 from stripe_simulator.endpoints import endpoint
-from stripe_simulator.errors import invalid, missing_param, not_found, not_simulated
+from stripe_simulator.errors import invalid, missing_param, not_found
 from stripe_simulator.events import updating
 from stripe_simulator.ids import new_id
 from stripe_simulator.lists import page, within
@@ -36,6 +37,7 @@ from stripe_simulator.params import (
     merged_metadata,
 )
 from stripe_simulator.rendering import Json, render
+from stripe_simulator.store import clone
 from stripe_simulator.work import Work
 
 _STATUSES = (
@@ -159,7 +161,7 @@ def make(work: Work, values: dict[str, Any]) -> Record:
     anchors.apply(work, subscription, engine.recurring_of(work, subscription), values)
     if values.get("cancel_at_period_end"):
         subscription["cancel_at_period_end"] = True
-        _mark_requested(subscription, now)
+        endings.mark_requested(subscription, now)
     adjustments.of_new(work, subscription, values)
     if customer["currency"] is None:
         with updating(work, customer):
@@ -204,8 +206,11 @@ def change(work: Work, subscription: Record, values: dict[str, Any]) -> None:
             f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating any "
             "cancelation behavior directly is not allowed. Please update the schedule instead.",
         )
+    if pending_updates.REPLACED_BY & values.keys():
+        engine.give_up_pending(work, subscription)
     if values.get("payment_behavior") == "pending_if_incomplete":
-        raise not_simulated("pending updates", "payment_behavior")
+        _change_once_paid(work, subscription, values)
+        return
     done, invoice = carry_out(work, subscription, values)
     standing.schedule(work, subscription)
     if invoice is not None:
@@ -217,13 +222,31 @@ def change(work: Work, subscription: Record, values: dict[str, Any]) -> None:
 def carry_out(work: Work, subscription: Record, values: dict[str, Any]) -> tuple[changes.Change, Record | None]:
     """Do what an update asks for; what changed, and the draft to collect at once where there is one."""
     with updating(work, subscription):
-        _apply(work, subscription, values)
-        adjustments.of_subscription(work, subscription, values)
-        adjustments.add_extras(work, subscription, values)
-        if "cancel_at_period_end" in values:
-            _cancel_at_period_end(work, subscription, values["cancel_at_period_end"])
-        change = changes.apply(work, subscription, values)
-        return change, changes.bill(work, subscription, change, values)
+        return _carry_out(work, subscription, values)
+
+
+def _carry_out(work: Work, subscription: Record, values: dict[str, Any]) -> tuple[changes.Change, Record | None]:
+    _apply(work, subscription, values)
+    adjustments.of_subscription(work, subscription, values)
+    adjustments.add_extras(work, subscription, values)
+    if "cancel_at_period_end" in values:
+        endings.announce_at_period_end(work, subscription, values["cancel_at_period_end"])
+    change = changes.apply(work, subscription, values)
+    return change, changes.bill(work, subscription, change, values)
+
+
+def _change_once_paid(work: Work, subscription: Record, values: dict[str, Any]) -> None:
+    pending_updates.check(subscription, values)
+    before = clone(subscription)
+    with updating(work, subscription):
+        done, invoice = _carry_out(work, subscription, values)
+        if invoice is not None:
+            pending_updates.hold(subscription, before, invoice)
+    standing.schedule(work, subscription)
+    if invoice is not None:
+        engine.collect_held(work, subscription, invoice)
+    elif done.differs:
+        entitlements.refresh(work, subscription["customer"])
 
 
 @endpoint(
@@ -338,7 +361,7 @@ def _apply(work: Work, subscription: Record, values: dict[str, Any]) -> None:
     if values.get("cancellation_details"):
         subscription["cancellation_details"] |= values["cancellation_details"]
     if "cancel_at" in values:
-        _cancel_at(work, subscription, values["cancel_at"])
+        endings.announce(work, subscription, values["cancel_at"])
     if subscription["collection_method"] == "send_invoice" and subscription["days_until_due"] is None:
         raise invalid("If `collection_method` is `send_invoice`, days_until_due is required.", "days_until_due")
 
@@ -355,30 +378,3 @@ def _own_method(work: Work, subscription: Record, id: str | None) -> str | None:
             "resource_missing",
         )
     return id
-
-
-def _cancel_at(work: Work, subscription: Record, at: int | str | None) -> None:
-    now = work.now(subscription["_clock"])
-    if isinstance(at, str):  # all items have the same period, so that its earliest and latest end are one
-        if subscription["latest_invoice"] is None:
-            raise not_simulated(f"cancel_at={at} at creation; use cancel_at_period_end", "cancel_at")
-        at = standing.period_end(subscription)
-    if at is not None and at <= now:
-        raise invalid("Invalid timestamp: must be in the future.", "cancel_at")
-    subscription["cancel_at"] = at
-    _mark_requested(subscription, now if at is not None else None)
-
-
-def _cancel_at_period_end(work: Work, subscription: Record, wanted: bool) -> None:
-    if wanted == subscription["cancel_at_period_end"]:
-        return
-    now = work.now(subscription["_clock"])
-    subscription["cancel_at_period_end"] = wanted
-    subscription["cancel_at"] = standing.period_end(subscription) if wanted else None
-    _mark_requested(subscription, now if wanted else None)
-
-
-def _mark_requested(subscription: Record, at: int | None) -> None:
-    subscription["canceled_at"] = at
-    reason = "cancellation_requested" if at is not None else None
-    subscription["cancellation_details"] |= {"reason": reason}

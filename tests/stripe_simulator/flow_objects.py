@@ -32,8 +32,9 @@ def flow_objects(shop: Shop) -> list[dict[str, Any]]:
         "prices?limit=100",
         "refunds?expand[]=data.charge&expand[]=data.payment_method",
         "setup_intents?expand[]=data.payment_method&expand[]=data.customer",
-        "subscription_schedules?expand[]=data.subscription&expand[]=data.customer",
+        "subscription_schedules?expand[]=data.subscription&expand[]=data.customer&expand[]=data.phases.discounts.coupon",
         f"subscriptions?status=all&test_clock={clock}&limit=100&expand[]=data.schedule",
+        f"subscriptions?customer={_pending(shop, clock)}",
     ]
     found: list[dict[str, Any]] = []
     for path in paths:
@@ -59,9 +60,12 @@ def _scheduled(shop: Shop, clock: str, customer: str) -> None:
     schedules = shop.client.v1.subscription_schedules
     price, other = shop.price(700), shop.price(900)
     taken = schedules.create({"from_subscription": shop.subscribe(customer, price).id})
+    half = shop.client.v1.coupons.create({"percent_off": 50, "duration": "forever"}).id
+    rate = shop.client.v1.tax_rates.create({"display_name": "VAT", "percentage": 20, "inclusive": True}).id
+    then = {"items": [{"price": other, "discounts": [{"coupon": half}], "tax_rates": [rate]}], "description": "Then"}
     phases: Any = [
-        {"items": [{"price": price}], "end_date": taken.phases[0].end_date},
-        {"items": [{"price": other}], "invoice_settings": {"days_until_due": 3}, "description": "Then"},
+        {"items": [{"price": price}], "end_date": taken.phases[0].end_date, "default_tax_rates": [rate]},
+        {**then, "invoice_settings": {"days_until_due": 3}, "discounts": [{"coupon": half}]},
     ]
     schedules.update(taken.id, {"phases": phases})
     later: Any = {"customer": customer, "start_date": START + 300 * DAY, "phases": [{"items": [{"price": price}]}]}
@@ -111,6 +115,18 @@ def _paused(shop: Shop, clock: str) -> None:
     shop.client.v1.subscriptions.update(mail.id, held)
     items = shop.client.v1.subscription_items
     items.update(item_of(mail).id, {"quantity": 2})
+
+
+def _pending(shop: Shop, clock: str) -> str:
+    """The customer of a subscription whose change waits for its payment."""
+    customer = shop.customer(clock)
+    subscription = shop.subscribe(customer, shop.price(100))
+    bad = shop.client.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": customer})
+    shop.client.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": bad.id}})
+    change: Any = {"items": [{"id": item_of(subscription).id, "quantity": 2}], "metadata": {"a": "b"}}
+    change |= {"payment_behavior": "pending_if_incomplete", "proration_behavior": "always_invoice"}
+    assert shop.client.v1.subscriptions.update(subscription.id, change).pending_update is not None
+    return customer
 
 
 def _reported(shop: Shop, customer: str) -> list[dict[str, Any]]:

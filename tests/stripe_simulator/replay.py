@@ -29,17 +29,17 @@ VARIABLE = "STRIPE_SDIST"
 MEMBER = "/tests/test_generated_examples.py"
 KEY = ("sk_test_simulator", "")
 # The resources of docs/simulator.md, by the beginning of their paths. What hangs below another resource's path and
-# is a resource of its own at Stripe (persons, sources, tax ids …) is left out by EXCLUDED.
+# is a resource of its own at Stripe (persons, sources …) is left out by EXCLUDED.
 LISTED = (
     "account_links", "accounts", "billing/meter_events", "billing/meters", "billing_portal/configurations",
     "billing_portal/sessions", "charges", "checkout/sessions", "coupons", "credit_notes", "customers",
     "entitlements/active_entitlements", "entitlements/features", "events", "invoice_payments", "invoiceitems",
     "invoices", "payment_intents", "payment_methods", "prices", "products", "promotion_codes", "refunds",
-    "setup_intents", "subscription_items", "subscription_schedules", "subscriptions", "tax_rates",
+    "setup_intents", "subscription_items", "subscription_schedules", "subscriptions", "tax_ids", "tax_rates",
     "test_helpers/test_clocks", "webhook_endpoints", "disputes",
 )  # fmt: skip
 EXCLUDED = (
-    "/capabilities", "/external_accounts", "/persons", "/login_links", "/cash_balance", "/sources", "/tax_ids",
+    "/capabilities", "/external_accounts", "/persons", "/login_links", "/cash_balance", "/sources",
     "/funding_instructions",
 )  # fmt: skip
 GOOD = ("2xx", "documented 4xx")

@@ -6,7 +6,10 @@ from typing import Any
 
 import requests
 
-_KINDS = "acct|bpc|cbtxn|ch|clock|cn|cs|cus|dp|evt|ii|il|in|pi|pm|price|prod|promo|re|seti|si|sub_sched|sub|tok|txr|we"
+_KINDS = (
+    "acct|bpc|cbtxn|ch|clock|cn|cs|cus|dp|evt|ii|il|in|pi|pm|price|prod|promo|re|seti|si|sub_sched|sub|taxid|tok|txi"
+    "|txr|we"
+)
 PLACEHOLDER = re.compile(rf"\b({_KINDS})_(?:test_)?(?:xxx+|xyz|123)\b|\b(?:sess_xyz|Z4OV52SU)\b")
 
 
@@ -142,6 +145,12 @@ def _event(my: StandIns) -> str:
     return str(my.read("events")["data"][0]["id"])
 
 
+def _tax_id(my: StandIns) -> str:
+    """Of the customer, where the path names one."""
+    owner = f"customers/{my.id('cus')}/" if "/customers/" in my.wish else ""
+    return my.create(f"{owner}tax_ids", {"type": "eu_vat", "value": "DE123456789"})
+
+
 def _tax_rate(my: StandIns) -> str:
     return my.create("tax_rates", {"display_name": "VAT", "percentage": "8.1", "inclusive": "false"})
 
@@ -179,7 +188,9 @@ _MAKERS: dict[str, Callable[[StandIns], str]] = {
     "si": _item,
     "sub": _subscription,
     "sub_sched": _schedule,
+    "taxid": _tax_id,
     "tok": lambda my: "tok_visa",
+    "txi": _tax_id,
     "txr": _tax_rate,
     "we": _endpoint,
 }

@@ -62,6 +62,7 @@ MODULES = {
     "subscription": "_subscription",
     "subscription_item": "_subscription_item",
     "subscription_schedule": "_subscription_schedule",
+    "tax_id": "_tax_id",
     "tax_rate": "_tax_rate",
     "test_helpers.test_clock": "test_helpers/_test_clock",
     "webhook_endpoint": "_webhook_endpoint",
@@ -229,6 +230,8 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
     )
     feature = client.entitlements.features.create({"name": "Api", "lookup_key": "api"})
     client.products.features.create(product.id, {"entitlement_feature": feature.id})
+    client.customers.tax_ids.create(customer, {"type": "eu_vat", "value": "DE000000000"})
+    client.tax_ids.create({"type": "ch_vat", "value": "CHE123456789MWST"})
     subscription = shop.subscribe(customer, shop.price(900, product=product.id))
     shop.subscribe(customer, shop.price(900), trial_period_days=9)
     client.prices.create(
@@ -276,6 +279,8 @@ def everything(shop: Shop) -> list[dict[str, Any]]:
         f"products/{product.id}/features",
         f"subscriptions?status=all&customer={customer}&expand[]=data.latest_invoice&expand[]=data.test_clock",
         f"subscription_items?subscription={subscription.id}",
+        f"customers/{customer}/tax_ids?expand[]=data.customer",
+        "tax_ids",
         "test_helpers/test_clocks",
         "webhook_endpoints",
     ]

@@ -178,8 +178,6 @@ def test_where_nothing_comes_there_is_no_preview(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"schedule": "sub_sched_1"},
-        {"preview_mode": "recurring"},
         {"automatic_tax": {"enabled": True}},
         {"subscription_details": {"items": [{"price": "any"}], "cancel_now": True}},
     ],
