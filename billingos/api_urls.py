@@ -12,9 +12,12 @@ from billingos.portal.api import (
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
-from entitlements.api import CheckView, FeaturesView, FeatureView, ProductsView, ProductView
+from entitlements.api.checks import CheckView
+from entitlements.api.features import FeaturesView, FeatureView
+from entitlements.api.prices import PricesView, PriceView
+from entitlements.api.products import ProductsView, ProductView
+from entitlements.api.versions import ProductVersionsView
 from insights.api import InsightsView, MrrView
-from subscriptions.api.catalog import PricesView, PriceView
 from subscriptions.api.lifecycle import CancelSubscriptionView, SubscriptionsView, SubscriptionView
 from usage.api import MetersView, TrackUsageView, UsageEventsView
 
@@ -25,6 +28,7 @@ urlpatterns = [
     path("features/<str:feature_id>", FeatureView.as_view()),
     path("products", ProductsView.as_view()),
     path("products/<str:product_id>", ProductView.as_view()),
+    path("products/<str:product_id>/versions", ProductVersionsView.as_view()),
     path("prices", PricesView.as_view()),
     path("prices/<str:price_id>", PriceView.as_view()),
     path("subscriptions", SubscriptionsView.as_view()),

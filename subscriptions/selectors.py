@@ -12,7 +12,16 @@ from django.db.models.functions import Coalesce, Lag
 
 from billingos.common.periods import Period, calendar_month, period_containing
 from customers.models import Customer
-from subscriptions.models import Invoice, Price, Product, Subscription, SubscriptionChange, SubscriptionItem
+from subscriptions.models import (
+    Invoice,
+    Price,
+    Product,
+    ProductVersion,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionItem,
+    VersionMigrationStep,
+)
 
 LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
@@ -31,10 +40,24 @@ def products(merchant_id: UUID, *, active: bool | None = None) -> QuerySet[Produ
 
 
 def prices(merchant_id: UUID, *, active: bool | None = None, product: Product | None = None) -> QuerySet[Price]:
+    """`active` are those that can be bought: an archived product sells nothing."""
     rows = Price.objects.for_merchant(merchant_id).filter(deleted_at=None).select_related("version__product")
     if product:
         rows = rows.filter(version__product=product)
-    return rows if active is None else rows.filter(active=active)
+    if active is None:
+        return rows
+    sold = Q(active=True, version__product__active=True)
+    return rows.filter(sold if active else ~sold)
+
+
+def version_in_use(version: ProductVersion) -> bool:
+    """Whether somebody has it, or is about to get it."""
+    items = SubscriptionItem.objects.for_merchant(version.merchant_id).filter(version=version)
+    coming = VersionMigrationStep.objects.for_merchant(version.merchant_id).filter(
+        migration__target=version,
+        status__in=[VersionMigrationStep.Status.PENDING, VersionMigrationStep.Status.SCHEDULED],
+    )
+    return items.exclude(subscription__status__in=ENDED).exists() or coming.exists()
 
 
 def subscriptions(

@@ -1,5 +1,6 @@
 """Building blocks of requests and answers: strict about what comes in, so that a typo is not silently ignored."""
 
+import re
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -45,6 +46,20 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class DecimalTextField(TextField):
+    """An exact number as text, such as "0.05": not negative, without exponent, and at most so many `places`."""
+
+    def __init__(self, *, digits: int = 14, places: int = 12, **options: Any) -> None:
+        self._shape = re.compile(rf"[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}})?")
+        super().__init__(max_length=digits + places + 1, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not self._shape.fullmatch(text):
+            raise serializers.ValidationError('An exact number as text, such as "0.05".')
+        return text
 
 
 class MetadataField(serializers.DictField):

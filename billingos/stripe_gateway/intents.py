@@ -33,7 +33,7 @@ RETENTION = timedelta(days=30)
 CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
 NO_ROW_LEFT = (".delete", ".detach")
-WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create"}
+WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create", "meters.create"}
 
 
 def execute(
@@ -62,6 +62,25 @@ def execute(
     if any(_is_gone(intent, row) for intent, row in zip(intents, rows, strict=True)):
         raise Conflict("What this request has made was deleted since.", code="deleted_since")
     return rows
+
+
+def finish_known(*, merchant: "Merchant", key: str | None) -> list[Any] | None:
+    """The rows of the request that was begun with this key, finished if its process died; None if there is none.
+
+    For requests whose calls depend on what is there: what they have begun must not be planned anew. Raises as `execute`
+    does.
+    """
+    if key is None:
+        return None
+    refuse_inside_transaction()
+    with held(_lock_name(merchant, key)) as mine:
+        if not mine:
+            raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
+        with scope(merchant.id):
+            intents = _take_over(_known(merchant, key))
+        if not intents:
+            return None
+        return [_carry_out(merchant, intent, intents, resumed=True) for intent in intents]
 
 
 def leave_to_sweep(*, merchant_id: UUID, calls: Sequence[Call], key: str) -> bool:
@@ -100,7 +119,7 @@ def _begin(
                 raise Conflict("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
             return _take_over(known), True
         intents = [_intent(merchant.id, group, step, call, key) for step, call in enumerate(calls)]
-        intents[0].claim = claim
+        intents[-1].claim = claim  # held until the last call was made or will not be
         try:
             with transaction.atomic():
                 created = WriteIntent.objects.bulk_create(intents)

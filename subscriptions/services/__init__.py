@@ -1,13 +1,19 @@
 """Every write to the catalog, to subscriptions, invoices and payments: verb first, keyword-only, Stripe before us."""
 
-from subscriptions.services.catalog import create_price, create_product
+from subscriptions.services.catalog import Metering, create_price, create_product
 from subscriptions.services.lifecycle import Item, cancel_subscription, create_subscription, keep_subscription
+from subscriptions.services.versions import Addition, Edit, edit_product, update_price
 
 __all__ = [
+    "Addition",
+    "Edit",
     "Item",
+    "Metering",
     "cancel_subscription",
     "create_price",
     "create_product",
     "create_subscription",
+    "edit_product",
     "keep_subscription",
+    "update_price",
 ]
