@@ -9,6 +9,7 @@ from billingos.portal.api import (
     PortalSessionsView,
     PortalSubscriptionView,
 )
+from billingos.portal.checkout_api import CheckoutSessionsView, CheckoutSessionView, ExpireCheckoutSessionView
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
@@ -34,6 +35,9 @@ urlpatterns = [
     path("subscriptions", SubscriptionsView.as_view()),
     path("subscriptions/<str:subscription_id>", SubscriptionView.as_view()),
     path("subscriptions/<str:subscription_id>/cancel", CancelSubscriptionView.as_view()),
+    path("checkout/sessions", CheckoutSessionsView.as_view()),
+    path("checkout/sessions/<str:session_id>", CheckoutSessionView.as_view()),
+    path("checkout/sessions/<str:session_id>/expire", ExpireCheckoutSessionView.as_view()),
     path("entitlements/check", CheckView.as_view()),
     path("meters", MetersView.as_view()),
     path("usage/track", TrackUsageView.as_view()),

@@ -24,6 +24,7 @@ urlpatterns = [
     path("ops/", admin.site.urls),
     path("app/", include("billingos.dashboard.urls")),
     path("portal/", include("billingos.portal.urls")),
+    path("checkout/", include("billingos.portal.checkout_urls")),
     path("favicon.ico", RedirectView.as_view(url=static("billingos/favicon.svg"))),
     path("", start, name="home"),
 ]
@@ -33,7 +34,11 @@ def _page(request: HttpRequest, status: int, **context: str) -> HttpResponse:
     """An error page. Rendered without the request, so that no context processor runs, which might ask the database."""
     context["request_id"] = getattr(request, "request_id", "")
     # Customers of merchants know nothing of BillingOS: their error pages lead nowhere into it.
-    template = f"portal/error_{status}.html" if request.path.startswith("/portal/") else f"errors/{status}.html"
+    template = (
+        f"portal/error_{status}.html"
+        if request.path.startswith(("/portal/", "/checkout/"))
+        else f"errors/{status}.html"
+    )
     return HttpResponse(render_to_string(template, context), status=status)
 
 

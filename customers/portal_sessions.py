@@ -57,7 +57,7 @@ def create_portal_session(
     return NewPortalSession(session, link_token, customer_token)
 
 
-def check_return_url(url: str) -> None:
+def check_return_url(url: str, param: str = "return_url") -> None:
     """Raises InvalidRequest unless a browser may be sent there: https, or http on this machine."""
     try:
         parts = urlsplit(url)
@@ -67,7 +67,7 @@ def check_return_url(url: str) -> None:
     plain = url.isascii() and url.isprintable() and not set(url) & set(' "<>\\^`{|}')
     allowed = host and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))
     if not (plain and allowed) or parts.username is not None:
-        raise InvalidRequest("Give an https address, or an http one on this machine.", param="return_url")
+        raise InvalidRequest("Give an https address, or an http one on this machine.", param=param)
 
 
 def session_of_link(link_token: str) -> PortalSession | None:

@@ -13,10 +13,13 @@ from django.db.models.functions import Coalesce, Lag
 from billingos.common.periods import Period, calendar_month, period_containing
 from customers.models import Customer
 from subscriptions.models import (
+    CheckoutSession,
+    Coupon,
     Invoice,
     Price,
     Product,
     ProductVersion,
+    PromotionCode,
     Subscription,
     SubscriptionChange,
     SubscriptionItem,
@@ -70,6 +73,23 @@ def subscriptions(
         .select_related("customer")
         .prefetch_related(Prefetch("items", items))
     )
+    if customer:
+        rows = rows.filter(customer=customer)
+    return rows.filter(status=status) if status else rows
+
+
+def coupons(merchant_id: UUID) -> QuerySet[Coupon]:
+    return Coupon.objects.for_merchant(merchant_id).filter(deleted_at=None)
+
+
+def promotion_codes(merchant_id: UUID) -> QuerySet[PromotionCode]:
+    return PromotionCode.objects.for_merchant(merchant_id).filter(deleted_at=None).select_related("coupon", "customer")
+
+
+def checkout_sessions(
+    merchant_id: UUID, *, customer: Customer | None = None, status: str | None = None
+) -> QuerySet[CheckoutSession]:
+    rows = CheckoutSession.objects.for_merchant(merchant_id).select_related("customer", "price__version__product")
     if customer:
         rows = rows.filter(customer=customer)
     return rows.filter(status=status) if status else rows

@@ -9,6 +9,7 @@ from uuid import UUID
 from billingos.common.registries import StripeEvent, handles, project, witnesses
 from subscriptions.cards import leave_new_card_to_sweep
 from subscriptions.history import record_change
+from subscriptions.services import take_in
 from subscriptions.sync import require_payment_of, write_discount
 
 SUBSCRIPTION_EVENTS = (
@@ -92,6 +93,16 @@ def apply_discount(merchant_id: UUID, event: StripeEvent) -> None:
 def end_discount(merchant_id: UUID, event: StripeEvent) -> None:
     """What it took off until now it has taken off; the subscription's own event says the rest."""
     write_discount(merchant_id, event.object, removed=True)
+
+
+@handles(
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+)
+def finish_till(merchant_id: UUID, event: StripeEvent) -> None:
+    take_in(merchant_id, event.object)
 
 
 @handles("setup_intent.succeeded")

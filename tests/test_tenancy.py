@@ -26,11 +26,10 @@ from billingos.common.models import MerchantOwned
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import ApiKey, AuditEntry, BillingSettings, Invitation, Membership, Merchant, User
 from billingos.merchants.services import add_member
-from billingos.merchants.services.connect import refresh_account
-from billingos.merchants.services.team import invite_member
 from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
-from tests.factories import UserFactory, unique
+from tests.factories import UserFactory
+from tests.filling import fill_what_the_path_leaves_empty
 from tests.fixtures import Api
 from tests.scenes import Scene
 
@@ -98,22 +97,6 @@ def test_in_a_scope_there_is_one_merchant(scene: Scene, app_connection: psycopg.
         for table in TENANT_TABLES:
             found = app_connection.execute(f"SELECT DISTINCT {merchant_column(table)} FROM {table}").fetchall()  # noqa: S608  (names of ours)
             assert found == [(merchant_id,)], table
-
-
-def fill_what_the_path_leaves_empty(scene: Scene) -> None:
-    """A row in each table."""
-    usage = {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": unique("e"), "value": 1}
-    scene.api.made("/usage/track", usage)
-    scene.api.made("/customers", {"name": "Kept answer"}, key=unique("key-"))
-    scene.api.made("/portal/sessions", {"customer_id": scene.customer["id"]})
-    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
-    merchant = scene.api.merchant
-    refresh_account(merchant=merchant)
-    with scope(merchant.id):
-        owner = billingos.merchants.selectors.members(merchant.id)[0].user
-        invited = billingos.merchants.selectors.open_invitations(merchant.id).exists()
-    if not invited:
-        invite_member(merchant=merchant, email="new@example.com", role=Membership.Role.VIEWER, by=owner)
 
 
 def test_a_row_of_another_merchant_cannot_be_written(merchant: Merchant, other_merchant: Merchant) -> None:
@@ -254,6 +237,9 @@ def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Sce
         "price_id": scene.price,
         "subscription_id": scene.subscription,
         "feature_id": scene.api.found("/features")["data"][0],
+        "session_id": scene.api.made(
+            "/checkout/sessions", {"price": scene.price["id"], "success_url": "https://shop.example/"}
+        ),
     }
     stranger = Api(other_merchant)
     walked = 0
@@ -261,7 +247,7 @@ def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Sce
         if not path.startswith("api/") or "<" not in path:
             continue
         name = re.findall(r"<str:(\w+)>", path)[0]
-        for reference in (ids[name]["id"], ids[name]["stripe_id"]):
+        for reference in filter(None, (ids[name]["id"], ids[name]["stripe_id"])):
             address = "/" + re.sub(r"<[^>]+>", reference, path.removeprefix("api/"))
             for method in ("GET", "POST"):
                 answer = stranger.request(method, address, {})

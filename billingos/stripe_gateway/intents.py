@@ -32,6 +32,7 @@ KEY_LIFE = timedelta(hours=23)  # Stripe forgets idempotency keys after 24
 RETENTION = timedelta(days=30)
 CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
+Plan = Sequence[Call] | Callable[[], Sequence[Call]]
 NO_ROW_LEFT = (".delete", ".detach")
 WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create", "meters.create"}
 
@@ -39,7 +40,7 @@ WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create",
 def execute(
     *,
     merchant: "Merchant",
-    calls: Sequence[Call],
+    calls: Plan,
     key: str | None = None,
     claim: str | None = None,
     check: Callable[[], None] | None = None,
@@ -47,9 +48,10 @@ def execute(
     """The rows that `calls` lead to, one after the other (None where BillingOS keeps no row).
 
     `key` is the caller's Idempotency-Key: with one that was seen before, the stored calls are finished instead of new
-    ones begun. `claim` names what nobody else may be creating meanwhile; once it is held, `check` may still refuse
-    (it is not asked again when a request is resumed). Raises a BillingError for Stripe's refusal; the calls after a
-    refused one are not made.
+    ones begun. Calls that depend on how things stand are given as a function, inside the merchant's scope: when a
+    request is resumed things stand differently, and it is not asked. `claim` names what nobody else may be creating
+    meanwhile; once it is held, `check` may still refuse (it is not asked again when a request is resumed). Raises a
+    BillingError for Stripe's refusal; the calls after a refused one are not made.
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
@@ -62,25 +64,6 @@ def execute(
     if any(_is_gone(intent, row) for intent, row in zip(intents, rows, strict=True)):
         raise Conflict("What this request has made was deleted since.", code="deleted_since")
     return rows
-
-
-def finish_known(*, merchant: "Merchant", key: str | None) -> list[Any] | None:
-    """The rows of the request that was begun with this key, finished if its process died; None if there is none.
-
-    For requests whose calls depend on what is there: what they have begun must not be planned anew. Raises as `execute`
-    does.
-    """
-    if key is None:
-        return None
-    refuse_inside_transaction()
-    with held(_lock_name(merchant, key)) as mine:
-        if not mine:
-            raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
-        with scope(merchant.id):
-            intents = _take_over(_known(merchant, key))
-        if not intents:
-            return None
-        return [_carry_out(merchant, intent, intents, resumed=True) for intent in intents]
 
 
 def leave_to_sweep(*, merchant_id: UUID, calls: Sequence[Call], key: str) -> bool:
@@ -107,7 +90,7 @@ def _lock_name(merchant: "Merchant", key: str) -> str:
 
 def _begin(
     merchant: "Merchant",
-    calls: Sequence[Call],
+    calls: Plan,
     key: str | None,
     group: UUID,
     claim: str | None,
@@ -115,11 +98,13 @@ def _begin(
 ) -> tuple[list[WriteIntent], bool]:
     with scope(merchant.id):
         if known := _known(merchant, key):
-            if [_hash(call) for call in calls] != [intent.body_hash for intent in known]:
+            same = callable(calls) or [_hash(call) for call in calls] == [intent.body_hash for intent in known]
+            if not same:
                 raise Conflict("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
             return _take_over(known), True
-        intents = [_intent(merchant.id, group, step, call, key) for step, call in enumerate(calls)]
-        intents[-1].claim = claim  # held until the last call was made or will not be
+        planned = calls() if callable(calls) else calls
+        intents = [_intent(merchant.id, group, step, call, key) for step, call in enumerate(planned)]
+        intents[-1].claim = claim  # until the last call is answered
         try:
             with transaction.atomic():
                 created = WriteIntent.objects.bulk_create(intents)

@@ -10,7 +10,10 @@ from subscriptions.models.subscriptions import Subscription
 
 
 class CheckoutSession(MerchantOwned):
-    """One visit to the till. `stripe_id` is empty for a page of our own; of the token only the SHA-256 is kept."""
+    """One visit to the till. `stripe_id` is empty for a page of our own, where nothing is to be paid.
+
+    Without a customer, whoever buys becomes one. `success_url` and `cancel_url` are the merchant's.
+    """
 
     class Status(models.TextChoices):
         OPEN = "open"
@@ -18,14 +21,15 @@ class CheckoutSession(MerchantOwned):
         EXPIRED = "expired"
 
     stripe_id = models.TextField(blank=True)
-    token_digest = models.CharField(max_length=64, unique=True, editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
-    quantity = models.BigIntegerField(null=True)
+    quantity = models.BigIntegerField(null=True, help_text="Null for a metered price.")
     customer = models.ForeignKey(Customer, null=True, on_delete=models.PROTECT, related_name="checkout_sessions")
+    email = models.TextField(blank=True)
     subscription = models.ForeignKey(Subscription, null=True, on_delete=models.SET_NULL, related_name="+")
+    payment_id = models.TextField(blank=True, help_text="Stripe's payment intent, of what is paid once.")
     trial_days = models.PositiveIntegerField(default=0)
-    url = models.TextField(blank=True)
+    stripe_url = models.TextField(blank=True)
     success_url = models.TextField()
     cancel_url = models.TextField(blank=True)
     expires_at = models.DateTimeField()
@@ -39,4 +43,12 @@ class CheckoutSession(MerchantOwned):
                 fields=["merchant", "stripe_id"], condition=~Q(stripe_id=""), name="checkout_sessions_stripe_id"
             ),
         )
-        indexes = (models.Index(fields=["merchant", "-id"], name="checkout_sessions_list"),)
+        indexes = (
+            models.Index(fields=["merchant", "-id"], name="checkout_sessions_list"),
+            models.Index(fields=["merchant", "customer", "-id"], name="checkout_sessions_customer"),
+        )
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether Stripe's page is the till."""
+        return bool(self.stripe_url)

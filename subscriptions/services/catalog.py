@@ -6,9 +6,8 @@ from typing import Any
 
 from billingos.common.errors import InvalidRequest
 from billingos.common.ids import uuid7
-from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
-from billingos.stripe_gateway.intents import execute, finish_known
+from billingos.stripe_gateway.intents import execute
 from billingos.stripe_gateway.operations import Call, active_meter, made_by
 from subscriptions.features import Features, of_version
 from subscriptions.models import Price, Product
@@ -67,28 +66,26 @@ def create_price(
 ) -> Price:
     """A price of the product's present version in Stripe and here; `fields` as in `CreatePrice`, with Stripe's names.
     Amounts are in minor units. Stripe's meter for a metered price is made along with it, if there is none."""
-    rows = finish_known(merchant=merchant, key=key)
-    if rows is None:
-        with scope(merchant.id):
-            version = current_version(product)
+    before, meter = metered(metering, step=0, known=active_meter(merchant, metering.key) if metering else None)
+
+    def calls() -> list[Call]:
+        version = current_version(product)
         stamp = described(version.number, version.includes) if version else {}
         params = {"product": product.stripe_id, **price_params(fields)}
         params["metadata"] = {**fields.get("metadata", {}), **stamp}
-        calls, meter = metered(merchant, metering, step=0)
-        if metering:
+        if meter:
             params["recurring"]["meter"] = meter
-        claim = f"meter {metering.key}" if metering else None
-        rows = execute(merchant=merchant, calls=[*calls, Call("prices.create", params)], key=key, claim=claim)
-    price: Price = rows[-1]
+        return [*before, Call("prices.create", params)]
+
+    claim = f"meter {metering.key}" if metering else None
+    price: Price = execute(merchant=merchant, calls=calls, key=key, claim=claim)[-1]
     return price
 
 
-def metered(merchant: Merchant, metering: Metering | None, *, step: int) -> tuple[list[Call], Any]:
-    """The id of Stripe's meter, and the call at `step` that makes it first where there is none."""
-    if metering is None:
-        return [], None
-    if found := active_meter(merchant, metering.key):
-        return [], found
+def metered(metering: Metering | None, *, step: int, known: str | None) -> tuple[list[Call], Any]:
+    """What a price names as its meter: the id of Stripe's, where one is `known`; else what the call at `step` makes."""
+    if metering is None or known:
+        return [], known
     params: Params = {
         "event_name": metering.key,
         "display_name": metering.name,

@@ -5,15 +5,24 @@ of them are there, then the product names its version, then the old prices are a
 the first is made, so that a process that dies leaves nothing open (`stripe_gateway.intents`).
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from billingos.common.errors import Conflict
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
-from billingos.stripe_gateway.intents import execute, finish_known
-from billingos.stripe_gateway.operations import Call, attached_features, made_by, retrieve, target_made_by
+from billingos.stripe_gateway.intents import execute
+from billingos.stripe_gateway.operations import (
+    Call,
+    active_meter,
+    attached_features,
+    made_by,
+    retrieve,
+    target_made_by,
+)
 from subscriptions.features import Features
 from subscriptions.models import Price, Product, ProductVersion
 from subscriptions.selectors import version_in_use
@@ -47,6 +56,21 @@ class Edit:
     dropped: Sequence[str] = ()
 
 
+class _NothingToDo(Exception):
+    """The product is as it is to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What Stripe says, before a plan is made: the prices that may have to be copied by their ids, the features that
+    are attached to the product with the ids of the attachments, and the meters by their keys."""
+
+    number: int
+    prices: Mapping[str, Mapping[str, Any]]
+    attached: Mapping[str, str]
+    meters: Mapping[str, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """What the plan rests on."""
@@ -60,18 +84,37 @@ class _Standing:
 def edit_product(*, merchant: Merchant, product: Product, edit: Edit, key: str | None = None) -> ProductVersion:
     """Makes the product as `edit` says, and returns its present version: the next one if a limit, a feature or an
     amount has changed and somebody is on the one until now. Raises Conflict if somebody else is changing it too."""
-    if finish_known(merchant=merchant, key=key) is None:
-        standing = _standing(merchant, product)
-        calls = _Plan(merchant, standing, edit).calls
+    known = _look_up(merchant, product, edit)
 
-        def check() -> None:
-            now = _read(merchant, product)
-            if (now.version.id, now.in_use) != (standing.version.id, standing.in_use):
-                raise Conflict("This product has just changed. Look at it and try again.", code="in_flight")
+    def calls() -> list[Call]:
+        planned = _Plan(_read(merchant.id, product), edit, known).calls
+        if not planned:
+            raise _NothingToDo
+        return planned
 
-        if calls:
-            execute(merchant=merchant, calls=calls, key=key, claim=f"publish {product.stripe_id}", check=check)
+    def check() -> None:
+        if _read(merchant.id, product).version.number != known.number:
+            raise Conflict("This product has just changed. Look at it and try again.", code="in_flight")
+
+    with contextlib.suppress(_NothingToDo):
+        execute(merchant=merchant, calls=calls, key=key, claim=f"publish {product.stripe_id}", check=check)
     return _standing(merchant, product).version
+
+
+def _look_up(merchant: Merchant, product: Product, edit: Edit) -> "_Known":
+    standing = _standing(merchant, product)
+    copies = edit.features is not None or edit.changed
+    sold = [price.stripe_id for price in standing.prices if price.active] if copies else []
+    return _Known(
+        number=standing.version.number,
+        prices={stripe_id: retrieve(merchant, "price", stripe_id) for stripe_id in sold},
+        attached={} if edit.features is None else attached_features(merchant, product.stripe_id),
+        meters={
+            addition.metering.key: active_meter(merchant, addition.metering.key)
+            for addition in edit.added
+            if addition.metering
+        },
+    )
 
 
 def update_price(*, merchant: Merchant, price: Price, fields: Mapping[str, Any]) -> Price:
@@ -118,42 +161,45 @@ def _successor(standing: _Standing, price: Price) -> Price | None:
 
 def _standing(merchant: Merchant, product: Product) -> _Standing:
     with scope(merchant.id):
-        return _read(merchant, product)
+        return _read(merchant.id, product)
 
 
-def _read(merchant: Merchant, product: Product) -> _Standing:
-    fresh = Product.objects.for_merchant(merchant.id).get(id=product.id)
+def _read(merchant_id: UUID, product: Product) -> _Standing:
+    fresh = Product.objects.for_merchant(merchant_id).get(id=product.id)
     version = current_version(fresh)
     if version is None:  # no product is written without one
         raise Conflict("This product is being made. Try again.", code="in_flight")
-    prices = Price.objects.for_merchant(merchant.id).filter(version=version, deleted_at=None).order_by("id")
+    prices = Price.objects.for_merchant(merchant_id).filter(version=version, deleted_at=None).order_by("id")
     return _Standing(fresh, version, list(prices), version_in_use(version))
 
 
 class _Plan:
     """The calls that an edit takes, in their order."""
 
-    def __init__(self, merchant: Merchant, standing: _Standing, edit: Edit) -> None:
+    def __init__(self, standing: _Standing, edit: Edit, known: _Known) -> None:
         self.calls: list[Call] = []
-        self._merchant, self._standing, self._edit = merchant, standing, edit
+        self._meters: dict[str, Any] = {}
+        self._standing, self._edit, self._known = standing, edit, known
         before = standing.version.includes
         self._features = before if edit.features is None else edit.features
         self._refeatured = self._features != before
-        found = {stripe_id: self._stripe_price(stripe_id) for stripe_id in edit.changed}
-        changed = [stripe_id for stripe_id, price in found.items() if not same_amount(price, edit.changed[stripe_id])]
+        changed = [name for name, change in edit.changed.items() if not same_amount(self._price(name), change)]
         if standing.in_use and (changed or self._refeatured):
-            self._publish(found)
+            self._publish()
         else:
-            self._edit_in_place({stripe_id: found[stripe_id] for stripe_id in changed})
+            self._edit_in_place(changed)
 
-    def _stripe_price(self, stripe_id: str) -> dict[str, Any]:
-        return retrieve(self._merchant, "price", stripe_id)
+    def _price(self, stripe_id: str) -> Mapping[str, Any]:
+        found = self._known.prices.get(stripe_id)
+        if found is None:
+            raise Conflict("This product has just changed. Look at it and try again.", code="in_flight")
+        return found
 
     def _call(self, operation: str, params: Params, target: str = "") -> int:
         self.calls.append(Call(operation, params, target))
         return len(self.calls) - 1
 
-    def _publish(self, found: dict[str, dict[str, Any]]) -> None:
+    def _publish(self) -> None:
         version, number = self._standing.version, self._standing.version.number + 1
         stamp = described(number, self._features)
         sold = [price.stripe_id for price in self._standing.prices if price.active]
@@ -161,7 +207,7 @@ class _Plan:
         lookup_keys: dict[int, str] = {}
         made: dict[str, int] = {}
         for stripe_id in kept:
-            price = found.get(stripe_id) or self._stripe_price(stripe_id)
+            price = self._price(stripe_id)
             change = self._edit.changed.get(stripe_id, {})
             made[stripe_id] = self._create(copied(price, change), stamp, active=False)
             lookup_keys[made[stripe_id]] = change.get("lookup_key", price.get("lookup_key")) or ""
@@ -177,12 +223,12 @@ class _Plan:
         for old in self._standing.prices:
             self._call("prices.update", {**({"active": False} if old.active else {}), "metadata": stamp}, old.stripe_id)
 
-    def _edit_in_place(self, changed: dict[str, dict[str, Any]]) -> None:
+    def _edit_in_place(self, changed: Sequence[str]) -> None:
         version = self._standing.version
         stamp = described(version.number, self._features)
         made = {}
-        for stripe_id, price in changed.items():
-            change = self._edit.changed[stripe_id]
+        for stripe_id in changed:
+            price, change = self._price(stripe_id), self._edit.changed[stripe_id]
             lookup_key = change.get("lookup_key", price.get("lookup_key"))
             moved = {"lookup_key": lookup_key, "transfer_lookup_key": True} if lookup_key else {}
             made[stripe_id] = self._create({**copied(price, change), **moved}, stamp, active=True)
@@ -204,18 +250,18 @@ class _Plan:
         if not active:
             params.pop("lookup_key", None)
             params.pop("transfer_lookup_key", None)
-        calls, meter = metered(self._merchant, addition.metering, step=len(self.calls))
-        self.calls += calls
-        if addition.metering:
-            params["recurring"]["meter"] = meter
+        if metering := addition.metering:
+            known = self._known.meters[metering.key]
+            calls, meter = metered(metering, step=len(self.calls), known=known)
+            params["recurring"]["meter"] = self._meters.setdefault(metering.key, meter)
+            self.calls += calls if self._meters[metering.key] is meter else []
         return self._create(params, stamp, active=active)
 
     def _attach(self, *, detach: bool) -> None:
         """Stripe's own entitlements know no versions: what somebody still has by an earlier one stays attached."""
         if not self._refeatured:
             return
-        product = self._standing.product.stripe_id
-        attached = attached_features(self._merchant, product)
+        product, attached = self._standing.product.stripe_id, self._known.attached
         for feature in self._edit.feature_ids:
             if feature not in attached:
                 self._call("products.features.create", {"entitlement_feature": feature}, product)

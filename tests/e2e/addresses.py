@@ -56,7 +56,7 @@ VIEWERS = {
 # closed to all, or answers its own scripts.
 NOT_PAGES = re.compile(
     r"api/"
-    r"|portal/<path:anything>$"
+    r"|portal/<path:anything>$|checkout/<str:signed>/return$"  # sends on to the merchant's own site
     r"|ops/(login|logout|password_change)/|ops/r/|ops/\(\?P<url>|ops/.*<path:object_id>/(history/|delete/)?$"
     r"|ops/.*/add/$|ops/(autocomplete|jsi18n|search)/"
 )
@@ -75,7 +75,7 @@ NEEDS: Mapping[str, str] = {
     "dashboard:withdraw_invitation": TEAM_MANAGE,
 }
 # Who has the link may look, signed in or not; the demo's choice of customers and the farewell are for all.
-FOR_ALL = {"dashboard:invitation", "portal:demo", "portal:link", "portal:sign-out"}
+FOR_ALL = {"checkout:free", "dashboard:invitation", "portal:demo", "portal:link", "portal:sign-out"}
 # Pages about one's second factor: there are none for whoever has no second factor. One of those who walk has it.
 OF_TWO_FACTORS = {"mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes"}
 HAS_TWO_FACTORS = "admin"
@@ -88,7 +88,7 @@ GIVEN: Mapping[str, Mapping[str, str]] = {
     "dashboard:invitation": {"token": "of-the-walk"},
     "portal:card-added": {"signed": "expired"},
 }
-MADE: Mapping[str, tuple[str, ...]] = {"portal:link": ("token",)}
+MADE: Mapping[str, tuple[str, ...]] = {"portal:link": ("token",), "checkout:free": ("signed",)}
 # More to look at than the plain address: a search that finds something, one that finds nothing, a filter.
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dashboard:audit": ("q=nothing-is-called-so",),

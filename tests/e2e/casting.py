@@ -28,11 +28,12 @@ from billingos.demo.seeding import ensure_user
 from billingos.merchants.models import Invitation, Membership, Merchant, User
 from billingos.merchants.services import add_member, create_merchant
 from billingos.merchants.services.keys import key_digest
+from billingos.portal.checkouts import signed_id
 from billingos.portal.demo import _rows
 from billingos.stripe_gateway.accounts import create_account
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
-from subscriptions.models import Subscription
+from subscriptions.models import CheckoutSession, Price, Subscription
 from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, MADE, Route, routes
 
 SLUG = "northwind"
@@ -186,7 +187,15 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
             },
         )
         own = Subscription.objects.for_merchant(merchant.id).filter(customer=customer, status="active")[0]
+        till = CheckoutSession.objects.create(
+            merchant=merchant,
+            price=Price.objects.for_merchant(merchant.id)[0],
+            success_url="https://shop.example/",
+            cancel_url="https://shop.example/plans",
+            expires_at=lasting,
+        )
     return {
+        "checkout:free": {"signed": signed_id(till)},
         "portal:link": {"token": link.link_token},
         "portal:cancel": {"subscription_id": str(own.id)},
     }

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+from billingos.common.money import spread
 from billingos.common.periods import calendar_month
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
@@ -108,6 +110,7 @@ def subscribe_to(
             billing_anchor_day=1,
             mrr=mrr,
         )
+        parts = spread(mrr, [Fraction(mrr, len(prices)) for _ in prices])
         SubscriptionItem.objects.bulk_create(
             SubscriptionItem(
                 merchant_id=customer.merchant_id,
@@ -118,8 +121,9 @@ def subscribe_to(
                 quantity=quantity,
                 current_period_start=START,
                 current_period_end=START + timedelta(days=31),
+                mrr=part,
             )
-            for price in prices
+            for price, part in zip(prices, parts, strict=True)
         )
     return subscription
 

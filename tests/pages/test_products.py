@@ -98,7 +98,7 @@ def test_currencies_stand_side_by_side(shop: Merchant, page: tuple[Client, str])
     euros = add_price(dollars.version, unit_amount=4_500, currency="eur")
     one, two = add_customers(shop, 2)
     subscribe_to(one, [dollars])
-    subscribe_to(two, [euros])
+    subscribe_to(two, [euros], mrr=4500)
     assert cells(text_of(client.get(url)))[-1] == "MRR: €45.00 $49.00"
 
 
