@@ -20,6 +20,15 @@ from entitlements.api.products import ProductsView, ProductView
 from entitlements.api.versions import ProductVersionsView
 from insights.api import InsightsView, MrrView
 from subscriptions.api.lifecycle import CancelSubscriptionView, SubscriptionsView, SubscriptionView
+from subscriptions.api.moves import (
+    CancelMigrationView,
+    MigrationStepsView,
+    MigrationsView,
+    MigrationView,
+    PauseMigrationView,
+    PreviewMigrationView,
+    ResumeMigrationView,
+)
 from usage.api import MetersView, TrackUsageView, UsageEventsView
 
 urlpatterns = [
@@ -30,6 +39,13 @@ urlpatterns = [
     path("products", ProductsView.as_view()),
     path("products/<str:product_id>", ProductView.as_view()),
     path("products/<str:product_id>/versions", ProductVersionsView.as_view()),
+    path("products/<str:product_id>/migrations", MigrationsView.as_view()),
+    path("products/<str:product_id>/migrations/preview", PreviewMigrationView.as_view()),
+    path("migrations/<str:migration_id>", MigrationView.as_view()),
+    path("migrations/<str:migration_id>/steps", MigrationStepsView.as_view()),
+    path("migrations/<str:migration_id>/pause", PauseMigrationView.as_view()),
+    path("migrations/<str:migration_id>/resume", ResumeMigrationView.as_view()),
+    path("migrations/<str:migration_id>/cancel", CancelMigrationView.as_view()),
     path("prices", PricesView.as_view()),
     path("prices/<str:price_id>", PriceView.as_view()),
     path("subscriptions", SubscriptionsView.as_view()),
