@@ -115,19 +115,24 @@ def update_product(
     return edit_product(merchant=merchant, product=product, edit=edit, key=key)
 
 
-def set_product_features(*, merchant_id: UUID, version_id: UUID, included: Features) -> None:
-    """Makes the version include exactly `included`; features that are unknown here are left out."""
+def set_product_features(*, merchant_id: UUID, version_id: UUID, included: Features) -> bool:
+    """Makes the version include exactly `included`, and returns whether that is news; features that are unknown here
+    are left out."""
     known = {row.lookup_key: row for row in features(merchant_id).filter(lookup_key__in=included)}
-    for lookup_key, feature in known.items():
-        value = included[lookup_key]
-        ProductFeature.objects.update_or_create(
-            merchant_id=merchant_id,
-            version_id=version_id,
-            feature=feature,
-            defaults={"limit": None if value is None or isinstance(value, bool) else max(value, 0)},
-        )
     rows = ProductFeature.objects.for_merchant(merchant_id).filter(version_id=version_id)
-    rows.exclude(feature__in=known.values()).delete()
+    before = dict(rows.values_list("feature_id", "limit"))
+    after = {feature.id: _limit(included[lookup_key]) for lookup_key, feature in known.items()}
+    for feature_id, limit in after.items():
+        if feature_id not in before or before[feature_id] != limit:
+            ProductFeature.objects.update_or_create(
+                merchant_id=merchant_id, version_id=version_id, feature_id=feature_id, defaults={"limit": limit}
+            )
+    rows.exclude(feature_id__in=after).delete()
+    return before != after
+
+
+def _limit(value: "int | bool | None") -> int | None:
+    return None if value is None or isinstance(value, bool) else max(value, 0)
 
 
 def source_of(item: SubscriptionItem) -> str:

@@ -20,7 +20,6 @@ from entitlements.serializers import CreateVersion, ProductVersionSerializer
 from subscriptions.models import Product
 from subscriptions.selectors import prices
 from subscriptions.services import Addition
-from subscriptions.sync import current_version
 
 
 class ProductVersionsView(MerchantView):
@@ -53,16 +52,16 @@ class ProductVersionsView(MerchantView):
 
 
 def _edit(merchant: Merchant, product: Product, fields: dict[str, Any]) -> dict[str, Any]:
-    """What `update_product` takes. Raises NotFound for what is not there, or not sold by this product."""
+    """What `update_product` takes. Raises NotFound for what is not there."""
     if not fields:
         raise InvalidRequest("Say what is to change: features, prices, add_prices or drop_prices.", param="features")
-    sold = prices(merchant.id, product=product).filter(active=True, version=current_version(product))
+    known = prices(merchant.id, product=product)  # whether they are sold is asked when the change is planned
     changed = {}
     for index, entry in enumerate(fields.get("prices", [])):
-        row = find(sold, entry.pop("price"), param=f"prices[{index}][price]", noun="price that this product sells")
+        row = find(known, entry.pop("price"), param=f"prices[{index}][price]", noun="price of this product")
         changed[row.stripe_id] = entry
     dropped = [
-        find(sold, price_id, param=f"drop_prices[{index}]", noun="price that this product sells").stripe_id
+        find(known, price_id, param=f"drop_prices[{index}]", noun="price of this product").stripe_id
         for index, price_id in enumerate(fields.get("drop_prices", []))
     ]
     added = []

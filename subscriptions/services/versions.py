@@ -30,6 +30,8 @@ from subscriptions.services.catalog import Metering, described, metered
 from subscriptions.services.terms import Params, amount_params, copied, price_params, same_amount
 from subscriptions.sync import current_version
 
+NOT_SOLD = "This price is not sold any more: change the one that is."
+
 
 @dataclass(frozen=True, slots=True)
 class Addition:
@@ -138,13 +140,13 @@ def _replace(merchant: Merchant, price: Price, fields: Mapping[str, Any]) -> Pri
     standing = _standing(merchant, product)
     successor = _successor(standing, price)
     if successor is None or (successor.id != price.id and not _costs(merchant, successor, fields)):
-        raise Conflict("This price is not sold any more: change the one that is.", code="price_not_sold")
+        raise Conflict(NOT_SOLD, code="price_not_sold")
     if successor.id != price.id:  # the same request was carried out before
         return successor
     edit_product(merchant=merchant, product=product, edit=Edit(changed={price.stripe_id: fields}))
     made = _successor(_standing(merchant, product), price)
     if made is None:
-        raise Conflict("This price has been archived meanwhile.", code="price_not_sold")
+        raise Conflict(NOT_SOLD, code="price_not_sold")
     return made
 
 
@@ -180,6 +182,9 @@ class _Plan:
         self.calls: list[Call] = []
         self._meters: dict[str, Any] = {}
         self._standing, self._edit, self._known = standing, edit, known
+        sold = {price.stripe_id for price in standing.prices if price.active}
+        if not sold.issuperset({*edit.changed, *edit.dropped}):
+            raise Conflict(NOT_SOLD, code="price_not_sold")
         before = standing.version.includes
         self._features = before if edit.features is None else edit.features
         self._refeatured = self._features != before
