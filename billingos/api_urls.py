@@ -19,7 +19,18 @@ from entitlements.api.prices import PricesView, PriceView
 from entitlements.api.products import ProductsView, ProductView
 from entitlements.api.versions import ProductVersionsView
 from insights.api import InsightsView, MrrView
-from subscriptions.api.lifecycle import CancelSubscriptionView, SubscriptionsView, SubscriptionView
+from subscriptions.api.changes import ChangeSubscriptionView, PreviewChangeView, UnscheduleChangeView
+from subscriptions.api.coupons import CouponsView, CouponView, PromotionCodesView, PromotionCodeView
+from subscriptions.api.lifecycle import (
+    CancelSubscriptionView,
+    ExtendTrialView,
+    KeepSubscriptionView,
+    PauseSubscriptionView,
+    ReactivateSubscriptionView,
+    ResumeSubscriptionView,
+    SubscriptionsView,
+    SubscriptionView,
+)
 from subscriptions.api.moves import (
     CancelMigrationView,
     MigrationStepsView,
@@ -48,9 +59,21 @@ urlpatterns = [
     path("migrations/<str:migration_id>/cancel", CancelMigrationView.as_view()),
     path("prices", PricesView.as_view()),
     path("prices/<str:price_id>", PriceView.as_view()),
+    path("coupons", CouponsView.as_view()),
+    path("coupons/<str:coupon_id>", CouponView.as_view()),
+    path("promotion-codes", PromotionCodesView.as_view()),
+    path("promotion-codes/<str:promotion_code_id>", PromotionCodeView.as_view()),
     path("subscriptions", SubscriptionsView.as_view()),
     path("subscriptions/<str:subscription_id>", SubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/change", ChangeSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/preview", PreviewChangeView.as_view()),
+    path("subscriptions/<str:subscription_id>/unschedule", UnscheduleChangeView.as_view()),
     path("subscriptions/<str:subscription_id>/cancel", CancelSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/keep", KeepSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/pause", PauseSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/resume", ResumeSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/reactivate", ReactivateSubscriptionView.as_view()),
+    path("subscriptions/<str:subscription_id>/extend-trial", ExtendTrialView.as_view()),
     path("checkout/sessions", CheckoutSessionsView.as_view()),
     path("checkout/sessions/<str:session_id>", CheckoutSessionView.as_view()),
     path("checkout/sessions/<str:session_id>/expire", ExpireCheckoutSessionView.as_view()),

@@ -3,14 +3,29 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Sum, Window
-from django.db.models.functions import Coalesce, Lag
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TextField,
+    Window,
+)
+from django.db.models.functions import Coalesce, JSONObject, Lag
 
-from billingos.common.periods import Period, calendar_month, period_containing
+from billingos.common.mirrored import reference
+from billingos.common.periods import Period, calendar_month, from_stripe, period_containing
 from customers.models import Customer
 from subscriptions.models import (
     CheckoutSession,
@@ -23,6 +38,7 @@ from subscriptions.models import (
     Subscription,
     SubscriptionChange,
     SubscriptionItem,
+    SubscriptionSchedule,
     VersionMigrationStep,
 )
 
@@ -66,12 +82,19 @@ def version_in_use(version: ProductVersion) -> bool:
 def subscriptions(
     merchant_id: UUID, *, customer: Customer | None = None, status: str | None = None
 ) -> QuerySet[Subscription]:
-    """With customer and items at hand: two statements."""
+    """With customer, items and `scheduled` (a later change, as `scheduled_change` reads it) at hand: two statements."""
     items = SubscriptionItem.objects.select_related("price", "version__product").order_by("id")
     rows = (
         Subscription.objects.for_merchant(merchant_id)
         .select_related("customer")
         .prefetch_related(Prefetch("items", items))
+        .annotate(
+            scheduled=Subquery(
+                _schedules(OuterRef("merchant_id"), OuterRef("schedule_id")).values(
+                    json=JSONObject(phases="phases", ends_at="current_phase_end")
+                )[:1]
+            )
+        )
     )
     if customer:
         rows = rows.filter(customer=customer)
@@ -82,8 +105,33 @@ def coupons(merchant_id: UUID) -> QuerySet[Coupon]:
     return Coupon.objects.for_merchant(merchant_id).filter(deleted_at=None)
 
 
-def promotion_codes(merchant_id: UUID) -> QuerySet[PromotionCode]:
-    return PromotionCode.objects.for_merchant(merchant_id).filter(deleted_at=None).select_related("coupon", "customer")
+def coupons_with_products(merchant_id: UUID) -> QuerySet[Coupon]:
+    """With `product_ids`: our ids of the products that each is good for."""
+    wanted = ExpressionWrapper(OuterRef("product_stripe_ids"), output_field=ArrayField(TextField()))
+    named = Product.objects.filter(merchant_id=OuterRef("merchant_id")).annotate(wanted=wanted)
+    good_for = named.filter(wanted__contains=[F("stripe_id")])  # type: ignore[misc]  # `wanted` is an array of texts
+    return coupons(merchant_id).annotate(product_ids=ArraySubquery(good_for.order_by("id").values("id")))
+
+
+def coupon_id_taken(merchant_id: UUID, stripe_id: str) -> bool:
+    """Also by one that was deleted."""
+    return Coupon.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).exists()
+
+
+def promotion_codes(
+    merchant_id: UUID, *, coupon: Coupon | None = None, code: str | None = None, active: bool | None = None
+) -> QuerySet[PromotionCode]:
+    """`code` in any case, as Stripe takes it."""
+    rows = PromotionCode.objects.for_merchant(merchant_id).filter(deleted_at=None).select_related("coupon", "customer")
+    if coupon:
+        rows = rows.filter(coupon=coupon)
+    if code:
+        rows = rows.filter(code__iexact=code)
+    return rows if active is None else rows.filter(active=active)
+
+
+def code_taken(merchant_id: UUID, code: str) -> bool:
+    return promotion_codes(merchant_id, code=code, active=True).exists()
 
 
 def checkout_sessions(
@@ -93,6 +141,30 @@ def checkout_sessions(
     if customer:
         rows = rows.filter(customer=customer)
     return rows.filter(status=status) if status else rows
+
+
+def _schedules(merchant_id: Any, stripe_id: Any) -> QuerySet[SubscriptionSchedule]:
+    open_ = (SubscriptionSchedule.Status.ACTIVE, SubscriptionSchedule.Status.NOT_STARTED)
+    return SubscriptionSchedule.objects.filter(merchant_id=merchant_id, stripe_id=stripe_id, status__in=open_)
+
+
+def schedule_of(subscription: Subscription) -> SubscriptionSchedule | None:
+    """What keeps a change of the subscription for later, if anything does."""
+    return _schedules(subscription.merchant_id, subscription.schedule_id).first()
+
+
+def scheduled_change(subscription: Subscription) -> dict[str, Any] | None:
+    """`{at, items: [{price, quantity}]}` of the next change that Stripe will make by itself, prices by their Stripe
+    ids; of a row of `subscriptions`."""
+    scheduled = getattr(subscription, "scheduled", None)
+    if not scheduled or not scheduled["ends_at"]:
+        return None
+    ends_at = datetime.fromisoformat(scheduled["ends_at"]).astimezone(UTC)
+    phase = next((phase for phase in scheduled["phases"] if phase["start_date"] >= ends_at.timestamp()), None)
+    if phase is None:
+        return None
+    items = [{"price": reference(item["price"]), "quantity": item.get("quantity")} for item in phase["items"]]
+    return {"at": from_stripe(phase["start_date"]), "items": items}
 
 
 def main_subscription(customer: Customer) -> Subscription | None:

@@ -1,12 +1,10 @@
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billingos.api.serializers import StrictSerializer, TextField
+from billingos.api.serializers import InstantField, StrictSerializer, TextField
 from usage.models import Meter
 
 MAX_TEXT = 500
@@ -44,15 +42,6 @@ class ExactNumber(serializers.DecimalField):
         if not number.is_finite():
             self.fail("invalid")
         return number
-
-
-class InstantField(serializers.DateTimeField):
-    """An instant: a date and time with its zone."""
-
-    def enforce_timezone(self, value: datetime) -> datetime:
-        if timezone.is_naive(value):
-            raise serializers.ValidationError("Give the time zone too, such as Z at the end.")
-        return super().enforce_timezone(value)
 
 
 class TrackUsage(StrictSerializer):

@@ -1,9 +1,11 @@
 """Building blocks of requests and answers: strict about what comes in, so that a typo is not silently ignored."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils import timezone
 from rest_framework import serializers
 
 from billingos.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
@@ -88,6 +90,15 @@ class CurrencyField(TextField):
         return code.lower()
 
 
+class InstantField(serializers.DateTimeField):
+    """An instant: a date and time with its zone."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            raise serializers.ValidationError("Give the time zone too, such as Z at the end.")
+        return super().enforce_timezone(value)
+
+
 class QuerySerializer(StrictSerializer):
     """The parameters of a GET."""
 
@@ -97,6 +108,14 @@ class QuerySerializer(StrictSerializer):
 class ListQuery(QuerySerializer):
     limit = IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text="How many at most.")
     cursor = TextField(required=False, max_length=64, help_text="`next_cursor` of the page before.")
+
+
+class DeletedSerializer(serializers.Serializer[Any]):
+    """What is left of an object."""
+
+    id = serializers.UUIDField()
+    object = serializers.CharField()
+    deleted = serializers.BooleanField()
 
 
 class ErrorDetailSerializer(serializers.Serializer[Any]):

@@ -26,7 +26,8 @@ from customers.portal_sessions import check_return_url
 from customers.selectors import get_customer
 from subscriptions import selectors
 from subscriptions.models import CheckoutSession
-from subscriptions.services import Terms, expire_checkout, open_checkout
+from subscriptions.redeeming import named_discounts
+from subscriptions.services import Sale, expire_checkout, open_checkout
 
 MAX_URL = 2000
 
@@ -118,10 +119,10 @@ class CheckoutSessionsView(MerchantView):
                 check_return_url(fields[name].replace("{CHECKOUT_SESSION_ID}", "id"), param=name)
         with scope(merchant.id):
             customer = get_customer(merchant.id, fields["customer_id"]) if "customer_id" in fields else None
-            terms = _terms(merchant, fields)
+            sale = _sale(merchant, fields)
         session = open_checkout(
             merchant=merchant,
-            terms=terms,
+            sale=sale,
             customer=customer,
             email=fields.get("email", ""),
             success_url=fields["success_url"],
@@ -152,23 +153,13 @@ class ExpireCheckoutSessionView(MerchantView):
         return Response(_serialised(merchant, session))
 
 
-def _terms(merchant: Merchant, fields: dict[str, Any]) -> Terms:
+def _sale(merchant: Merchant, fields: dict[str, Any]) -> Sale:
     price = find(selectors.prices(merchant.id, active=True), fields["price"], param="price", noun="active price")
-    discount = None
-    if "coupon" in fields:
-        coupon = find(selectors.coupons(merchant.id), fields["coupon"], param="coupon", noun="coupon")
-        discount = {"coupon": coupon.stripe_id}
-    elif "promotion_code" in fields:
-        code = find(
-            selectors.promotion_codes(merchant.id),
-            fields["promotion_code"],
-            param="promotion_code",
-            noun="promotion code",
-        )
-        discount = {"promotion_code": code.stripe_id}
+    named = {name: fields[name] for name in ("coupon", "promotion_code") if name in fields}
+    discount = next(iter(named_discounts(merchant.id, **named)), None)
     if discount and price.unit_amount == 0:
-        raise InvalidRequest("Nothing can be taken off what is free.", param=next(iter(discount)))
-    return Terms(
+        raise InvalidRequest("Nothing can be taken off what is free.", param=next(iter(named)))
+    return Sale(
         price=price,
         quantity=fields["quantity"],
         trial_days=fields["trial_days"],

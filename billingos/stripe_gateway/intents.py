@@ -33,6 +33,7 @@ RETENTION = timedelta(days=30)
 CALLERS_KEY_LIFE = timedelta(hours=24)  # as long as an answer is kept (billingos.api.idempotency)
 Status = WriteIntent.Status
 Plan = Sequence[Call] | Callable[[], Sequence[Call]]
+ENDINGS = {"subscriptions.cancel", "customers.delete", "coupons.delete"}
 NO_ROW_LEFT = (".delete", ".detach")
 WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create", "meters.create"}
 
@@ -44,14 +45,16 @@ def execute(
     key: str | None = None,
     claim: str | None = None,
     check: Callable[[], None] | None = None,
+    request: Any = None,
 ) -> list[Any]:
     """The rows that `calls` lead to, one after the other (None where BillingOS keeps no row).
 
     `key` is the caller's Idempotency-Key: with one that was seen before, the stored calls are finished instead of new
-    ones begun. Calls that depend on how things stand are given as a function, inside the merchant's scope: when a
-    request is resumed things stand differently, and it is not asked. `claim` names what nobody else may be creating
-    meanwhile; once it is held, `check` may still refuse (it is not asked again when a request is resumed). Raises a
-    BillingError for Stripe's refusal; the calls after a refused one are not made.
+    ones begun. Calls that depend on how things stand may be given as a function, inside the merchant's scope: when a
+    request is resumed things stand differently, and it is not asked. Where calls depend on more than what was asked for
+    (the time, how things stood), `request` (JSON) is what must be the same then. `claim` names what nobody else may be
+    creating or changing meanwhile; once it is held, `check` may still refuse (it is not asked again when a request is
+    resumed). Raises a BillingError for Stripe's refusal; the calls after a refused one are not made.
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
@@ -59,7 +62,7 @@ def execute(
     with held(_lock_name(merchant, key or str(group))) as mine:
         if not mine:
             raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
-        intents, resumed = _begin(merchant, calls, key, group, claim, check)
+        intents, resumed = _begin(merchant, calls, key, group, claim, check, request)
         rows = [_carry_out(merchant, intent, intents, resumed=resumed) for intent in intents]
     if any(_is_gone(intent, row) for intent, row in zip(intents, rows, strict=True)):
         raise Conflict("What this request has made was deleted since.", code="deleted_since")
@@ -95,15 +98,18 @@ def _begin(
     group: UUID,
     claim: str | None,
     check: Callable[[], None] | None,
+    request: Any = None,
 ) -> tuple[list[WriteIntent], bool]:
+    hashes = _hashes(calls, request)
     with scope(merchant.id):
         if known := _known(merchant, key):
-            same = callable(calls) or [_hash(call) for call in calls] == [intent.body_hash for intent in known]
-            if not same:
+            if hashes is not None and hashes != [intent.body_hash for intent in known][: len(hashes)]:
                 raise Conflict("This Idempotency-Key was used with another request.", code="idempotency_key_reused")
             return _take_over(known), True
         planned = calls() if callable(calls) else calls
         intents = [_intent(merchant.id, group, step, call, key) for step, call in enumerate(planned)]
+        if request is not None:
+            intents[0].body_hash = _hash_of(request)
         intents[-1].claim = claim  # until the last call is answered
         try:
             with transaction.atomic():
@@ -144,11 +150,22 @@ def _intent(merchant_id: UUID, group: UUID, step: int, call: Call, key: str | No
     )
 
 
+def _hashes(calls: Plan, request: Any) -> list[str] | None:
+    """What tells this request from another under its key; None where that is the caller's to know."""
+    if request is not None:
+        return [_hash_of(request)]
+    return None if callable(calls) else [_hash(call) for call in calls]
+
+
 def _hash(call: Call) -> str:
     """What tells one call from another; an id that we choose ourselves differs with each try and does not count."""
     params = {name: value for name, value in call.params.items() if name != "id"}
     target = "" if call.operation == "products.features.create" else call.target
-    return hashlib.sha256(json.dumps([call.operation, target, params], sort_keys=True).encode()).hexdigest()
+    return _hash_of([call.operation, target, params])
+
+
+def _hash_of(request: Any) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
@@ -178,6 +195,8 @@ def _carry_out(
         _end(merchant, intent, Status.UNKNOWN if intent.step == 0 and by_caller else Status.PENDING)
         raise
     except BillingError as error:
+        if error.code == "resource_missing" and intent.operation in ENDINGS:
+            return _is_over(merchant, intent, request.target)
         _end(merchant, intent, Status.FAILED, error={"code": error.code, "message": error.message})
         raise
     object_type, object_id = answer["object"], answer["id"]
@@ -189,6 +208,15 @@ def _carry_out(
             merchant, object_type, object_id, answer=answer if fresh else None, seen=seen if fresh else None
         ).row
     _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=object_id)
+    return row
+
+
+def _is_over(merchant: "Merchant", intent: WriteIntent, target: str) -> Any:
+    """Stripe ends things by DELETE, which no idempotency key protects: asked again, it knows them no more. What was to
+    be ended is over, and the row says so."""
+    object_type = _type_of_target(intent)
+    row = settle(merchant, object_type, target).row
+    _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=target)
     return row
 
 

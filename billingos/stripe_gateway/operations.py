@@ -300,6 +300,20 @@ def active_meter(merchant: "Merchant", event_name: str) -> str | None:
         return next((row.id for row in pages.auto_paging_iter() if row.event_name == event_name), None)
 
 
+def payment_to_finish(merchant: "Merchant", invoice_id: str) -> dict[str, Any]:
+    """`{status, client_secret, hosted_invoice_url}` of an invoice's payment, with which a browser finishes it; None for
+    what there is not. The secret is for the moment: it is not to be kept."""
+    options = options_for(merchant)
+    expand = ["confirmation_secret", "payments.data.payment.payment_intent"]
+    invoice = call(lambda: client().v1.invoices.retrieve(invoice_id, cast(Any, {"expand": expand}), options))
+    payments = [entry["payment"].get("payment_intent") for entry in (invoice.get("payments") or {}).get("data", [])]
+    return {
+        "status": next((payment["status"] for payment in reversed(payments) if isinstance(payment, dict)), None),
+        "client_secret": (invoice.get("confirmation_secret") or {}).get("client_secret"),
+        "hosted_invoice_url": invoice.get("hosted_invoice_url"),
+    }
+
+
 def made_by_intent(
     merchant: "Merchant", operation: str, params: dict[str, Any], intent_id: str, since: int
 ) -> dict[str, Any] | None:

@@ -18,19 +18,22 @@ from billingos.common.periods import from_stripe
 from billingos.common.registries import StripeObject
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
+from billingos.merchants.selectors import settings_of
 from billingos.stripe_gateway.operations import Call, retrieve, send
 from billingos.stripe_gateway.settling import settle
 from customers.models import Customer
 from customers.services import create_customer
+from subscriptions.guards import check_currency, check_not_subscribed, check_trial_unused
+from subscriptions.items import Item, is_metered
 from subscriptions.models import CheckoutSession, Price, Subscription
-from subscriptions.services.lifecycle import Item, create_subscription
+from subscriptions.services.lifecycle import Terms, create_subscription
 
 LIFE = timedelta(hours=24)  # as Stripe's pages have
 Status = CheckoutSession.Status
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Sale:
     """What is bought, and how. `discount` is Stripe's: {"coupon": …} or {"promotion_code": …}."""
 
     price: Price
@@ -51,7 +54,7 @@ def is_free(price: Price) -> bool:
 def open_checkout(
     *,
     merchant: Merchant,
-    terms: Terms,
+    sale: Sale,
     success_url: str,
     cancel_url: str,
     way_back: Callable[[CheckoutSession], str],
@@ -63,33 +66,47 @@ def open_checkout(
     Like Stripe's, a session that nobody uses changes nothing and expires by itself: so there is no write intent. Raises
     InvalidRequest, and what Stripe refuses.
     """
-    price = terms.price
+    price = sale.price
     if not price.interval and price.unit_amount == 0:
         raise InvalidRequest("Nothing is to be paid for this price, once or ever.", param="price")
-    if not price.interval and terms.trial_days:
+    if not price.interval and sale.trial_days:
         raise InvalidRequest("What is paid once has no trial.", param="trial_days")
-    metered = price.usage_type == Price.UsageType.METERED
     with scope(merchant.id):
+        if customer and price.interval:
+            _check_buyer(customer, sale)
         session = CheckoutSession.objects.create(
             merchant=merchant,
             price=price,
-            quantity=None if metered else terms.quantity,
+            quantity=None if is_metered(price) else sale.quantity,
             customer=customer,
             email=email,
-            trial_days=terms.trial_days,
+            trial_days=sale.trial_days,
             success_url=success_url,
             cancel_url=cancel_url,
             expires_at=timezone.now() + LIFE,
-            metadata=dict(terms.metadata),
+            metadata=dict(sale.metadata),
         )
     if not is_free(price):
-        _open_at_stripe(merchant, session, terms, way_back(session))
+        _open_at_stripe(merchant, session, sale, way_back(session))
     return session
 
 
-def _open_at_stripe(merchant: Merchant, session: CheckoutSession, terms: Terms, back: str) -> None:
+def _check_buyer(customer: Customer, sale: Sale) -> None:
+    """What would be refused without a till is refused before it is opened; the param is the till's."""
+    items, rules = [Item(sale.price, sale.quantity)], settings_of(customer.merchant_id)
     try:
-        page = send(merchant, Call("checkout.sessions.create", _params(session, terms, back)), f"checkout-{session.id}")
+        check_currency(customer, items)
+        check_not_subscribed(customer, items, rules)
+    except (Conflict, InvalidRequest) as error:
+        error.param = "price"
+        raise
+    if sale.trial_days:
+        check_trial_unused(customer, items, rules, param="trial_days")
+
+
+def _open_at_stripe(merchant: Merchant, session: CheckoutSession, sale: Sale, back: str) -> None:
+    try:
+        page = send(merchant, Call("checkout.sessions.create", _params(session, sale, back)), f"checkout-{session.id}")
     except Exception:
         with scope(merchant.id):
             session.delete()
@@ -100,16 +117,16 @@ def _open_at_stripe(merchant: Merchant, session: CheckoutSession, terms: Terms, 
         session.save(update_fields=["stripe_id", "stripe_url", "expires_at"])
 
 
-def _params(session: CheckoutSession, terms: Terms, back: str) -> dict[str, Any]:
-    line: dict[str, Any] = {"price": terms.price.stripe_id}
+def _params(session: CheckoutSession, sale: Sale, back: str) -> dict[str, Any]:
+    line: dict[str, Any] = {"price": sale.price.stripe_id}
     if session.quantity is not None:
         line["quantity"] = session.quantity
     params: dict[str, Any] = {
-        "mode": "subscription" if terms.price.interval else "payment",
+        "mode": "subscription" if sale.price.interval else "payment",
         "line_items": [line],
         "success_url": back,
         "client_reference_id": str(session.id),
-        "metadata": {**terms.metadata, "billingos_checkout": str(session.id)},
+        "metadata": {**sale.metadata, "billingos_checkout": str(session.id)},
     }
     if session.cancel_url:
         params["cancel_url"] = session.cancel_url
@@ -117,15 +134,15 @@ def _params(session: CheckoutSession, terms: Terms, back: str) -> dict[str, Any]
         params["customer"] = session.customer.stripe_id
     elif session.email:
         params["customer_email"] = session.email
-    if terms.discount:
-        params["discounts"] = [dict(terms.discount)]
-    elif terms.allow_promotion_codes:
+    if sale.discount:
+        params["discounts"] = [dict(sale.discount)]
+    elif sale.allow_promotion_codes:
         params["allow_promotion_codes"] = True
-    if terms.price.interval:
-        bought: dict[str, Any] = {"metadata": dict(terms.metadata)}
-        if terms.trial_days:
-            bought["trial_period_days"] = terms.trial_days
-        params |= {"subscription_data": bought, "payment_method_collection": terms.collect_payment_method}
+    if sale.price.interval:
+        bought: dict[str, Any] = {"metadata": dict(sale.metadata)}
+        if sale.trial_days:
+            bought["trial_period_days"] = sale.trial_days
+        params |= {"subscription_data": bought, "payment_method_collection": sale.collect_payment_method}
     elif not session.customer:
         params["customer_creation"] = "always"
     return params
@@ -192,7 +209,7 @@ def start_free_plan(
         merchant=merchant,
         customer=customer,
         items=[Item(session.price, session.quantity)],
-        metadata=session.metadata,
+        terms=Terms(metadata=session.metadata),
         key=f"checkout {session.id}",
     )
     with scope(merchant.id):

@@ -5,16 +5,26 @@ Idempotent and order-proof: what is deleted, canceled or settled stays so, whate
 
 from subscriptions.sync.catalog import coupon_of, current_version, price_of, sync_price, sync_product
 from subscriptions.sync.discounts import known_discounts, write_discount
-from subscriptions.sync.invoices import invoice_subscription_id, require_payment_of, sync_invoice
+from subscriptions.sync.invoices import (
+    invoice_columns,
+    invoice_subscription_id,
+    line_columns,
+    prices_of,
+    require_payment_of,
+    sync_invoice,
+)
 from subscriptions.sync.payments import sync_credit_note, sync_payment, sync_refund
 from subscriptions.sync.subscriptions import sync_schedule, sync_subscription, with_tiers
 
 __all__ = [
     "coupon_of",
     "current_version",
+    "invoice_columns",
     "invoice_subscription_id",
     "known_discounts",
+    "line_columns",
     "price_of",
+    "prices_of",
     "require_payment_of",
     "sync_credit_note",
     "sync_invoice",

@@ -37,7 +37,7 @@ def sync_invoice(merchant_id: UUID, invoice: StripeObject, event_at: datetime | 
     subscription = Subscription.objects.for_merchant(merchant_id).filter(stripe_id=subscription_id).first()
     if subscription_id and subscription is None:
         raise MissingReference("subscription", subscription_id)
-    columns = {"customer": customer, "subscription": subscription, **_invoice_columns(invoice)}
+    columns = {"customer": customer, "subscription": subscription, **invoice_columns(invoice)}
     row = write_mirrored(Invoice, merchant_id, invoice, event_at, columns)
     if "lines" in invoice:
         _write_lines(row, invoice["lines"]["data"])
@@ -46,7 +46,7 @@ def sync_invoice(merchant_id: UUID, invoice: StripeObject, event_at: datetime | 
     return row
 
 
-def _invoice_columns(invoice: StripeObject) -> dict[str, Any]:
+def invoice_columns(invoice: StripeObject) -> dict[str, Any]:
     transitions = invoice.get("status_transitions") or {}
     return {
         "number": invoice.get("number") or "",
@@ -95,10 +95,10 @@ def _sum(amounts: Any) -> int:
 def _write_lines(row: Invoice, lines: Sequence[StripeObject]) -> None:
     """The lines as they are now: while an invoice is a draft they come and go."""
     known = {line.stripe_id: line for line in row.lines.all()}
-    prices = _prices(row.merchant_id, lines)
+    prices = prices_of(row.merchant_id, lines)
     new, changed = [], []
     for position, line in enumerate(lines):
-        columns = {"position": position, **_line_columns(line, prices)}
+        columns = {"position": position, **line_columns(line, prices)}
         before = known.pop(line["id"], None)
         if before is None:
             new.append(InvoiceLine(merchant_id=row.merchant_id, invoice=row, stripe_id=line["id"], **columns))
@@ -108,12 +108,12 @@ def _write_lines(row: Invoice, lines: Sequence[StripeObject]) -> None:
             changed.append(before)
     InvoiceLine.objects.bulk_create(new)
     if changed:
-        InvoiceLine.objects.bulk_update(changed, ["position", *_line_columns(lines[0], prices)])
+        InvoiceLine.objects.bulk_update(changed, ["position", *line_columns(lines[0], prices)])
     if known:
         row.lines.filter(id__in=[line.id for line in known.values()]).delete()
 
 
-def _prices(merchant_id: UUID, lines: Sequence[StripeObject]) -> dict[str, UUID]:
+def prices_of(merchant_id: UUID, lines: Sequence[StripeObject]) -> dict[str, UUID]:
     """Our prices by Stripe id; a line of an unknown price (one of a moment's `price_data`) goes without."""
     wanted = {_price_id(line) for line in lines} - {""}
     rows = Price.objects.for_merchant(merchant_id).filter(stripe_id__in=wanted)
@@ -126,7 +126,7 @@ def _price_id(line: StripeObject) -> str:
     return reference(details.get("price") or line.get("price"))
 
 
-def _line_columns(line: StripeObject, prices: dict[str, UUID]) -> dict[str, Any]:
+def line_columns(line: StripeObject, prices: dict[str, UUID]) -> dict[str, Any]:
     parent = line.get("parent") or {}
     details = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
     taxes = line.get("taxes") or []
