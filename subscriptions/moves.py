@@ -10,19 +10,19 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from billingos.common.tenancy import scope
-from billingos.merchants.models import Merchant, Proration
+from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import settings_of
 from billingos.stripe_gateway.operations import preview_invoice
+from subscriptions.changing import Change, update_params
 from subscriptions.models import (
     Discount,
-    Price,
     ProductVersion,
     Subscription,
     SubscriptionItem,
     VersionMigration,
     VersionMigrationStep,
 )
-from subscriptions.moving import Move, Obstacle, When, difference, plan_move, update_params
+from subscriptions.moving import Goal, Move, Obstacle, difference, plan_move
 from subscriptions.mrr import NO_DISCOUNTS, subscription_mrr
 from subscriptions.recounting import subscription_as_stripe_has_it
 from subscriptions.selectors import ENDED, prices
@@ -62,10 +62,10 @@ def with_items(rows: QuerySet[Subscription]) -> QuerySet[Subscription]:
     return rows.select_related("customer__test_clock").prefetch_related(Prefetch("items", items))
 
 
-def sold_prices(version: ProductVersion) -> list[Price]:
-    """What the version sells."""
-    found = prices(version.merchant_id, active=True).filter(version=version)
-    return list(found.exclude(interval="").order_by("id"))
+def goal_of(choice: Choice) -> Goal:
+    target = choice.target
+    sold = prices(target.merchant_id, active=True).filter(version=target).exclude(interval="").order_by("id")
+    return Goal(target, list(sold), choice.when, choice.proration, settings_of(target.merchant_id))
 
 
 @dataclass(slots=True)
@@ -118,17 +118,17 @@ def preview_migration(*, merchant: Merchant, choice: Choice) -> MigrationPreview
     for outlook in outlooks:
         if outlook.move is None:
             continue
-        if not _is_billed(choice, outlook.move):
+        change = outlook.move.change
+        if not (change.at_once and change.is_billed_at_once):
             outlook.due_now = 0
         elif asked < EXACT:
             asked += 1
-            outlook.due_now = _due_now(merchant, choice, outlook.move)
+            outlook.due_now = _due_now(merchant, change)
     return MigrationPreview(choice, outlooks, _sums(outlooks), versions)
 
 
 def _outlooks(choice: Choice, rows: Sequence[Subscription]) -> list[Outlook]:
-    sold, merchant_id = sold_prices(choice.target), choice.target.merchant_id
-    paused_counts = settings_of(merchant_id).paused_counts
+    goal, merchant_id = goal_of(choice), choice.target.merchant_id
     discounted = set(
         Discount.objects.for_merchant(merchant_id)
         .filter(customer__in={row.customer_id for row in rows})
@@ -137,34 +137,26 @@ def _outlooks(choice: Choice, rows: Sequence[Subscription]) -> list[Outlook]:
     found = []
     for row in rows:
         try:
-            move = plan_move(row, list(row.items.all()), choice.target, sold, choice.when)
+            move = plan_move(row, list(row.items.all()), goal)
         except Obstacle as obstacle:
             found.append(Outlook(row, reason=obstacle.reason))
             continue
-        after = mrr_after(move, paused_counts=paused_counts, discounted=row.customer_id in discounted)
+        after = mrr_after(move, goal, discounted=row.customer_id in discounted)
         found.append(Outlook(row, move, mrr_after=after))
     return found
 
 
-def mrr_after(move: Move, *, paused_counts: bool, discounted: bool = True) -> int:
+def mrr_after(move: Move, goal: Goal, *, discounted: bool = True) -> int:
     """The subscription's MRR with the other prices; without `discounted` nobody looks for discounts."""
     row = move.subscription
     shown = subscription_as_stripe_has_it(row, instead=move.prices)
     at = row.customer.now()
     discounts = known_discounts(row.merchant_id, shown, row.customer, at) if discounted else NO_DISCOUNTS
-    return subscription_mrr(shown, paused_counts=paused_counts, discounts=discounts, at=at)
+    return subscription_mrr(shown, paused_counts=goal.rules.paused_counts, discounts=discounts, at=at)
 
 
-def _is_billed(choice: Choice, move: Move) -> bool:
-    """Whether an invoice may come at once."""
-    if choice.when != When.NOW or move.subscription.status == Subscription.Status.TRIALING:
-        return False
-    return choice.proration == Proration.PRORATE or move.gets_paid
-
-
-def _due_now(merchant: Merchant, choice: Choice, move: Move) -> int:
-    details = update_params(move, choice.proration)
-    asked = {"subscription": move.subscription.stripe_id, "subscription_details": details}
+def _due_now(merchant: Merchant, change: Change) -> int:
+    asked = {"subscription": change.subscription.stripe_id, "subscription_details": update_params(change)}
     return int(preview_invoice(merchant, asked)["amount_due"])
 
 
@@ -184,12 +176,7 @@ def _sums(outlooks: Iterable[Outlook]) -> dict[str, Sums]:
 def _versions(choice: Choice, outlooks: Iterable[Outlook]) -> list[dict[str, Any]]:
     """The versions that are left, with what changes for those who were on them."""
     target = choice.target
-    leaving = Counter(
-        version
-        for outlook in outlooks
-        if outlook.move
-        for version in {item.version for item in outlook.move.items if item.id in outlook.move.prices}
-    )
+    leaving = Counter(version for outlook in outlooks if outlook.move for version in outlook.move.left)
     return [
         {"number": version.number, "subscriptions": count, "features": difference(version.includes, target.includes)}
         for version, count in sorted(leaving.items(), key=lambda entry: entry[0].number)

@@ -1,5 +1,5 @@
-"""What it is to move a subscription to another version of a product: which price takes the place of which, and how
-Stripe is asked for it. Pure: rows in, parameters out.
+"""What it is to move a subscription to another version of a product: which price takes the place of which. Pure. How
+Stripe is asked for it is as with any change (`changing`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from billingos.merchants.models import Proration
+from billingos.common.errors import BillingError
+from billingos.merchants.models import BillingSettings, Proration
+from subscriptions.changing import Change, Wish, plan_change
 from subscriptions.features import Features
+from subscriptions.items import Item, is_metered
 from subscriptions.models import Price, ProductVersion, Subscription, SubscriptionItem, VersionMigration
 
-Status = Subscription.Status
 When = VersionMigration.When
-BEHAVIOR = {
-    Proration.PRORATE: "always_invoice",
-    Proration.PRORATE_AT_RENEWAL: "create_prorations",
-    Proration.NONE: "none",
-}
-RUNNING = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID}
+PRORATIONS = (Proration.NONE, Proration.PRORATE, Proration.PRORATE_AT_RENEWAL)
 REASONS = {
     "subscription_ended": "It has ended.",
-    "not_running": "It waits for its first payment, or for a card.",
-    "ends_before": "It ends before it would renew.",
+    "subscription_incomplete": "It waits for its first payment.",
+    "not_renewing": "It does not renew as it is now.",
+    "canceling": "It is about to end.",
     "change_scheduled": "Another change of it is scheduled.",
     "no_counterpart": "The version sells no price for the same interval, currency and usage, or several that fit.",
     "not_on_another_version": "It is on no other version of the product any more.",
@@ -39,22 +37,31 @@ class Obstacle(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A subscription with all its items, and the price that takes the place of an item's own, by the item's id."""
+class Goal:
+    """Where subscriptions are to be moved, the prices that are sold there, how, and the merchant's rules."""
 
-    subscription: Subscription
-    items: Sequence[SubscriptionItem]
+    target: ProductVersion
+    sold: Collection[Price]
+    when: str
+    proration: str
+    rules: BillingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The change of a subscription, and the price that takes the place of an item's own, by the item's id."""
+
+    change: Change
     prices: Mapping[UUID, Price]
 
     @property
-    def gets_paid(self) -> bool:
-        """A free subscription that is to cost something: Stripe begins a new period then, and charges for it."""
-        before, after = [item.price for item in self.items], list(self.prices.values())
-        return all(_is_free(price) for price in before) and not all(_is_free(price) for price in after)
+    def subscription(self) -> Subscription:
+        return self.change.subscription
 
-
-def _is_free(price: Price) -> bool:
-    return price.unit_amount == 0 and price.billing_scheme == "per_unit"
+    @property
+    def left(self) -> set[ProductVersion]:
+        """The versions that it leaves."""
+        return {item.version for item in self.change.held if item.id in self.prices}
 
 
 def counterpart(price: Price, sold: Collection[Price]) -> Price | None:
@@ -75,86 +82,32 @@ def _terms(price: Price) -> tuple[str, str, int, str]:
     return price.currency, price.interval, price.interval_count, price.usage_type
 
 
-def plan_move(
-    subscription: Subscription,
-    items: Sequence[SubscriptionItem],
-    target: ProductVersion,
-    sold: Collection[Price],
-    when: str,
-) -> Move:
-    """What moving takes. `items` are all that the subscription has, with their prices and versions; `sold` the prices
-    of the version that it is to be on. Raises Obstacle."""
-    _check_standing(subscription, when)
-    leaving = [item for item in items if item.version.product_id == target.product_id and item.version_id != target.id]
-    if not leaving:
-        raise Obstacle("not_on_another_version")
-    prices = {item.id: counterpart(item.price, sold) for item in leaving}
-    taken = {item.price_id for item in items if item not in leaving}
-    found = {item_id: price for item_id, price in prices.items() if price is not None and price.id not in taken}
-    if len({price.id for price in found.values()}) < len(leaving):
-        raise Obstacle("no_counterpart")
-    return Move(subscription, items, found)
-
-
-def _check_standing(subscription: Subscription, when: str) -> None:
-    if subscription.has_ended:
-        raise Obstacle("subscription_ended")
-    if subscription.status not in RUNNING:
-        raise Obstacle("not_running")
+def plan_move(subscription: Subscription, items: Sequence[SubscriptionItem], goal: Goal) -> Move:
+    """What moving takes. `items` are all that the subscription has, with their prices and versions. Raises Obstacle."""
     if subscription.schedule_id:
         raise Obstacle("change_scheduled")
-    if when == When.RENEWAL:
-        ends_at, renews_at = subscription.cancel_at, subscription.current_period_end
-        if subscription.cancel_at_period_end or (ends_at and renews_at and ends_at <= renews_at):
-            raise Obstacle("ends_before")
-
-
-def update_params(move: Move, proration: str) -> dict[str, Any]:
-    """Of the subscription's update, and of its preview. Items keep their ids, and with them their discounts."""
-    items = [
-        {"id": item.stripe_id, **_item_terms(item, move.prices[item.id])}
-        for item in move.items
-        if item.id in move.prices
+    prices = _instead(items, goal)
+    wanted = [
+        Item(prices.get(item.id, item.price), None if is_metered(item.price) else item.quantity) for item in items
     ]
-    return {"items": items, "proration_behavior": BEHAVIOR[Proration(proration)]}
+    wish = Wish(items=wanted, when=goal.when, proration=goal.proration)
+    try:
+        return Move(plan_change(subscription, items, wish, goal.rules, subscription.customer.now()), prices)
+    except BillingError as error:
+        raise Obstacle(error.code) from error
 
 
-def phases(move: Move) -> list[dict[str, Any]]:
-    """Of the schedule that moves it when it renews: the period as it is, then one with the other prices."""
-    subscription, first = move.subscription, move.items[0]
-    shared = _named(discounts=subscription.discount_ids, default_tax_rates=subscription.default_tax_rates)
-    trial_end = subscription.trial_end if subscription.status == Status.TRIALING else None
-    rhythm = {"interval": first.price.interval, "interval_count": first.price.interval_count}
-    return [
-        {
-            "start_date": int(first.current_period_start.timestamp()),
-            "end_date": int(first.current_period_end.timestamp()),
-            "items": [_phase_item(item, item.price) for item in move.items],
-            "proration_behavior": "none",
-            **({"trial_end": int(trial_end.timestamp())} if trial_end else {}),
-            **shared,
-        },
-        {
-            "items": [_phase_item(item, move.prices.get(item.id, item.price)) for item in move.items],
-            "duration": rhythm,
-            "proration_behavior": "none",
-            **shared,
-        },
-    ]
-
-
-def _item_terms(item: SubscriptionItem, price: Price) -> dict[str, Any]:
-    metered = price.usage_type == Price.UsageType.METERED
-    return {"price": price.stripe_id, **({} if metered else {"quantity": item.quantity})}
-
-
-def _phase_item(item: SubscriptionItem, price: Price) -> dict[str, Any]:
-    return {**_item_terms(item, price), **_named(discounts=item.discount_ids, tax_rates=item.tax_rates)}
-
-
-def _named(*, discounts: Sequence[str], **rates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    named: dict[str, Any] = {"discounts": [{"discount": discount} for discount in discounts]} if discounts else {}
-    return named | {name: [rate["id"] for rate in held] for name, held in rates.items() if held}
+def _instead(items: Sequence[SubscriptionItem], goal: Goal) -> dict[UUID, Price]:
+    product_id, target_id = goal.target.product_id, goal.target.id
+    leaving = [item for item in items if item.version.product_id == product_id and item.version_id != target_id]
+    if not leaving:
+        raise Obstacle("not_on_another_version")
+    kept = {item.price_id for item in items if item not in leaving}
+    prices = {item.id: counterpart(item.price, goal.sold) for item in leaving}
+    found = {item_id: price for item_id, price in prices.items() if price is not None and price.id not in kept}
+    if len({price.id for price in found.values()}) < len(leaving):
+        raise Obstacle("no_counterpart")
+    return found
 
 
 def difference(before: Features, after: Features) -> dict[str, Any]:

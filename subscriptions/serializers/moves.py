@@ -8,7 +8,7 @@ from billingos.api.serializers import IntegerField, ListQuery, StrictSerializer,
 from billingos.merchants.models import Proration
 from subscriptions.models import VersionMigration, VersionMigrationStep
 from subscriptions.moves import MigrationPreview, Outlook, progress
-from subscriptions.moving import BEHAVIOR, REASONS
+from subscriptions.moving import PRORATIONS, REASONS
 
 
 class CreateMigration(StrictSerializer):
@@ -21,7 +21,7 @@ class CreateMigration(StrictSerializer):
     )
     when = serializers.ChoiceField(VersionMigration.When.choices, default=VersionMigration.When.RENEWAL)
     proration = serializers.ChoiceField(
-        [choice.value for choice in BEHAVIOR],
+        [choice.value for choice in PRORATIONS],
         default=Proration.NONE.value,
         help_text="Of moves now: how the rest of the period is billed.",
     )

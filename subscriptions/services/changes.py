@@ -42,7 +42,7 @@ def change_subscription(
     change = _planned(merchant, subscription, wish)
     rows = execute(
         merchant=merchant,
-        calls=[*release_calls(subscription), *_calls(change, after=len(release_calls(subscription)))],
+        calls=[*release_calls(subscription), *change_calls(change, after=len(release_calls(subscription)))],
         key=key,
         claim=claim_on(subscription),
         request=["change", subscription.stripe_id, _as_json(wish)],
@@ -85,7 +85,7 @@ def _planned(merchant: Merchant, subscription: Subscription, wish: Wish) -> Chan
         return plan_change(subscription, held, wish, settings_of(merchant.id), subscription.customer.now())
 
 
-def _calls(change: Change, *, after: int) -> list[Call]:
+def change_calls(change: Change, *, after: int = 0) -> list[Call]:
     """The calls of a change, which come after so many others of the same request."""
     target = change.subscription.stripe_id
     if change.at_once:

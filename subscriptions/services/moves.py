@@ -17,19 +17,20 @@ from billingos.common.errors import BillingError, Conflict, StripeUnavailable
 from billingos.common.locks import held
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
-from billingos.merchants.selectors import settings_of
 from billingos.stripe_gateway.intents import execute
-from billingos.stripe_gateway.operations import Call, target_made_by
+from billingos.stripe_gateway.operations import Call
+from billingos.stripe_gateway.settling import settle
 from subscriptions.models import Subscription, VersionMigration, VersionMigrationStep
-from subscriptions.moves import Choice, chosen, mrr_after, sold_prices, with_items
-from subscriptions.moving import Move, Obstacle, When, phases, plan_move, update_params
+from subscriptions.moves import Choice, chosen, goal_of, mrr_after, with_items
+from subscriptions.moving import Goal, Move, Obstacle, When, plan_move
+from subscriptions.services.changes import change_calls
+from subscriptions.services.claims import claim_on
 
 log = structlog.get_logger(__name__)
 
 CHUNK = 20  # steps of one task
 Status = VersionMigration.Status
 Step = VersionMigrationStep.Status
-AUTOMATIC = "charge_automatically"
 
 
 class _Halted(Exception):
@@ -161,41 +162,32 @@ def _move(merchant: Merchant, step: VersionMigrationStep) -> None:
         merchant=merchant,
         calls=_planned(step),
         key=f"migration {migration.id} {step.id}",
-        claim=f"subscription {subscription.stripe_id}",
+        claim=claim_on(subscription),
         check=_unless_halted(migration),
     )
     if migration.when == When.NOW:
         _end(step, Step.MOVED, mrr_after=rows[0].mrr)
     else:
-        _end(step, Step.SCHEDULED, schedule_id=rows[0].stripe_id, mrr_after=_expected(step))
+        settle(merchant, "subscription", subscription.stripe_id)  # which knows its schedule then
+        schedule_id = rows[0].stripe_id
+        _end(step, Step.SCHEDULED, schedule_id=schedule_id, mrr_after=_expected(step, schedule_id))
 
 
 def _planned(step: VersionMigrationStep) -> Callable[[], list[Call]]:
     """Asked once, inside the scope, when the step is begun: what is found half-done is finished as it was planned."""
-
-    def calls() -> list[Call]:
-        move = _plan(step)
-        target = move.subscription.stripe_id
-        if step.migration.when == When.RENEWAL:
-            laid = {"phases": phases(move), "end_behavior": "release", "proration_behavior": "none"}
-            return [
-                Call("subscription_schedules.create", {"from_subscription": target}),
-                Call("subscription_schedules.update", laid, target=target_made_by(0)),
-            ]
-        # A card that declines leaves the subscription as it was.
-        pays = move.subscription.collection_method == AUTOMATIC
-        params = update_params(move, step.migration.proration)
-        paying = {"payment_behavior": "error_if_incomplete"} if pays else {}
-        return [Call("subscriptions.update", {**params, **paying}, target=target)]
-
-    return calls
+    return lambda: change_calls(_plan(step, _goal(step.migration)).change)
 
 
-def _plan(step: VersionMigrationStep) -> Move:
+def _goal(migration: VersionMigration) -> Goal:
+    return goal_of(Choice(migration.target, migration.when, migration.proration))
+
+
+def _plan(step: VersionMigrationStep, goal: Goal) -> Move:
     """How the subscription is moved from where it is now. Inside the merchant's scope; raises Obstacle."""
-    migration = step.migration
     row = with_items(Subscription.objects.for_merchant(step.merchant_id)).get(id=step.subscription_id)
-    return plan_move(row, list(row.items.all()), migration.target, sold_prices(migration.target), migration.when)
+    if row.schedule_id == step.schedule_id:
+        row.schedule_id = ""  # the step's own
+    return plan_move(row, list(row.items.all()), goal)
 
 
 def _unless_halted(migration: VersionMigration) -> Callable[[], None]:
@@ -207,17 +199,15 @@ def _unless_halted(migration: VersionMigration) -> Callable[[], None]:
     return check
 
 
-def _expected(step: VersionMigrationStep) -> int | None:
+def _expected(step: VersionMigrationStep, schedule_id: str) -> int | None:
     """The MRR after a renewal to come, as things stand."""
+    step.schedule_id = schedule_id
     with scope(step.merchant_id):
-        row = with_items(Subscription.objects.for_merchant(step.merchant_id)).get(id=step.subscription_id)
-        row.schedule_id = ""  # its own by now
+        goal = _goal(step.migration)
         try:
-            migration = step.migration
-            move = plan_move(row, list(row.items.all()), migration.target, sold_prices(migration.target), When.NOW)
+            return mrr_after(_plan(step, goal), goal)
         except Obstacle:
             return None
-        return mrr_after(move, paused_counts=settings_of(step.merchant_id).paused_counts)
 
 
 def _take_back(merchant: Merchant, step: VersionMigrationStep) -> None:
@@ -225,7 +215,7 @@ def _take_back(merchant: Merchant, step: VersionMigrationStep) -> None:
         merchant=merchant,
         calls=[Call("subscription_schedules.release", target=step.schedule_id)],
         key=f"migration {step.migration_id} {step.id} release",
-        claim=f"subscription {step.subscription.stripe_id}",
+        claim=claim_on(step.subscription),
     )
     _end(step, Step.SKIPPED, reason="migration_canceled")
 

@@ -181,7 +181,7 @@ def test_a_price_without_counterpart_is_skipped_and_said(scene: Scene) -> None:
 
 def test_who_is_about_to_end_or_to_change_is_left_alone(scene: Scene, dearer: dict[str, Any]) -> None:
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
-    assert preview(scene, when="renewal")["subscribers"][0]["skipped"] == "ends_before"
+    assert preview(scene, when="renewal")["subscribers"][0]["skipped"] == "canceling"
     assert preview(scene, when="now")["moving"] == 1
     (other,) = more_subscribers_on_old(scene, 1)
     v1 = scene.stripe_client.v1
