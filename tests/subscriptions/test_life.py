@@ -7,6 +7,8 @@ Requests may be refused, but never with a 5xx.
 
 import os
 import random
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +36,7 @@ class Shop:
     deliveries: Deliveries
     prices: list[str] = field(default_factory=list)
     coupons: list[str] = field(default_factory=list)
+    answers: Counter[tuple[str, int, str]] = field(default_factory=Counter)
 
     @property
     def merchant(self) -> Merchant:
@@ -91,14 +94,19 @@ class Life:
     def ask(self, path: str, body: dict[str, Any]) -> None:
         answer = self.shop.api.post(path, body, key=unique("key-"))
         assert answer.status_code < 500, (path, body, answer.content)
+        code = answer.json().get("error", {}).get("code", "")
+        self.shop.answers[path.rsplit("/", 1)[-1], answer.status_code, code] += 1
 
     def one_of(self, objects: Any, draw: int) -> Any:
         found = sorted(objects)
         return found[draw % len(found)] if found else None
 
-    def living(self, truth: Truth, draw: int) -> Any:
+    def living(self, truth: Truth, draw: int, fits: Callable[[dict[str, Any]], Any] = bool) -> Any:
+        """One that has not ended; nearly always one that `fits`, if there is one."""
         ended = {"canceled", "incomplete_expired"}
-        return self.one_of([key for key, row in truth.subscriptions.items() if row["status"] not in ended], draw)
+        rows = {key: row for key, row in truth.subscriptions.items() if row["status"] not in ended}
+        fitting = [key for key, row in rows.items() if fits(row)]
+        return self.one_of(fitting if fitting and draw % 10 else rows, draw)
 
     def price(self, draw: int) -> str:
         return self.shop.prices[draw % len(self.shop.prices)]
@@ -125,20 +133,20 @@ class Life:
             self.ask(f"/subscriptions/{subscription}/change", body)
 
     def _unschedule(self, truth: Truth, draw: int) -> None:
-        if subscription := self.living(truth, draw):
+        if subscription := self.living(truth, draw, lambda row: row["schedule"]):
             self.ask(f"/subscriptions/{subscription}/unschedule", {})
 
     def _keep(self, truth: Truth, draw: int) -> None:
-        if subscription := self.living(truth, draw):
+        if subscription := self.living(truth, draw, lambda row: row["cancel_at"]):
             self.ask(f"/subscriptions/{subscription}/keep", {})
 
     def _pause(self, truth: Truth, draw: int) -> None:
-        if subscription := self.living(truth, draw):
+        if subscription := self.living(truth, draw, lambda row: not row["pause_collection"]):
             behavior = ("void", "keep_as_draft", "mark_uncollectible")[draw % 3]
             self.ask(f"/subscriptions/{subscription}/pause", {"behavior": behavior})
 
     def _resume(self, truth: Truth, draw: int) -> None:
-        if subscription := self.living(truth, draw):
+        if subscription := self.living(truth, draw, lambda row: row["pause_collection"]):
             self.ask(f"/subscriptions/{subscription}/resume", {})
 
     def _reactivate(self, truth: Truth, draw: int) -> None:
@@ -146,7 +154,7 @@ class Life:
             self.ask(f"/subscriptions/{subscription}/reactivate", {})
 
     def _end_trial(self, truth: Truth, draw: int) -> None:
-        if subscription := self.living(truth, draw):
+        if subscription := self.living(truth, draw, lambda row: row["status"] == "trialing"):
             self.ask(f"/subscriptions/{subscription}/extend-trial", {"trial_end": "now"})
 
     # --- By others, in Stripe ---------------------------------------------------------------------------------------
@@ -178,10 +186,7 @@ class Life:
 
 
 ACTS = sorted(name[1:] for name in vars(Life) if name.startswith("_") and not name.startswith(("__", "_stripe")))
-LIVES = st.tuples(
-    st.integers(0, 2**32),
-    st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 10**6)), min_size=STEPS, max_size=STEPS),
-)
+LIVES = st.integers(0, 2**62)  # seeds: lists of acts would be drawn with too many alike
 LIVED: Any = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -189,14 +194,15 @@ LIVED: Any = {
 }
 
 
-def live_through(shop: Shop, life: tuple[int, list[tuple[str, int]]]) -> None:
-    seed, acts = life
-    lived = Life(shop, seed)
-    for number, (act, draw) in enumerate(acts):
+def live_through(shop: Shop, seed: int) -> None:
+    life = Life(shop, seed)
+    lived: list[tuple[str, int]] = []
+    for act in ["subscribe", *life.random.choices(ACTS, k=STEPS)]:
+        lived.append((act, life.random.randrange(10**6)))
         try:
-            lived.live(act, draw)
+            life.live(*lived[-1])
         except Exception as error:
-            error.add_note(f"after {acts[:number]}, at {(act, draw)}")
+            error.add_note(f"life {seed}: {lived}")
             raise
 
 
@@ -207,12 +213,14 @@ def shop(api: Api, stripe_client: Any, deliveries: Deliveries) -> Shop:
 
 @pytest.mark.parametrize("part", range(2))  # so that two workers share them
 def test_every_column_says_what_stripe_has(shop: Shop, part: int) -> None:
-    @settings(max_examples=25, **LIVED)
+    @settings(max_examples=25, derandomize=True, **LIVED)
     @given(LIVES)
-    def lives(life: tuple[int, list[tuple[str, int]]]) -> None:
-        live_through(shop, life)
+    def lives(seed: int) -> None:
+        live_through(shop, 4 * seed + part)
 
     lives()
+    print(*sorted(shop.answers.items()), sep="\n")  # -s shows what was refused, and why
+    assert {path for path, status, _ in shop.answers if status < 300} == {path for path, _, _ in shop.answers}
 
 
 @pytest.mark.long
@@ -222,7 +230,7 @@ def test_every_column_says_what_stripe_has_a_thousand_times(shop: Shop, part: in
 
     @settings(max_examples=count, **LIVED)
     @given(LIVES)
-    def lives(life: tuple[int, list[tuple[str, int]]]) -> None:
-        live_through(shop, life)
+    def lives(seed: int) -> None:
+        live_through(shop, 4 * seed + part)
 
     lives()
