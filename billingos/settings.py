@@ -189,6 +189,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
+        "MigrationProrationEnum": "subscriptions.moving.PRORATIONS",
         "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
         "UsageTypeEnum": "subscriptions.models.Price.UsageType",
     },

@@ -15,7 +15,7 @@ from subscriptions.items import Item, is_metered
 from subscriptions.models import Price, ProductVersion, Subscription, SubscriptionItem, VersionMigration
 
 When = VersionMigration.When
-PRORATIONS = (Proration.NONE, Proration.PRORATE, Proration.PRORATE_AT_RENEWAL)
+PRORATIONS = [(one.value, one.label) for one in (Proration.NONE, Proration.PRORATE, Proration.PRORATE_AT_RENEWAL)]
 REASONS = {
     "subscription_ended": "It has ended.",
     "subscription_incomplete": "It waits for its first payment.",

@@ -109,7 +109,7 @@ def coupons_with_products(merchant_id: UUID) -> QuerySet[Coupon]:
     """With `product_ids`: our ids of the products that each is good for."""
     wanted = ExpressionWrapper(OuterRef("product_stripe_ids"), output_field=ArrayField(TextField()))
     named = Product.objects.filter(merchant_id=OuterRef("merchant_id")).annotate(wanted=wanted)
-    good_for = named.filter(wanted__contains=[F("stripe_id")])  # type: ignore[misc]  # `wanted` is an array of texts
+    good_for = named.filter(wanted__contains=[F("stripe_id")])  # type: ignore[misc]  # an array, of texts
     return coupons(merchant_id).annotate(product_ids=ArraySubquery(good_for.order_by("id").values("id")))
 
 

@@ -19,6 +19,7 @@ import billingos.webhooks.selectors
 import customers.selectors
 import entitlements.selectors
 import insights.selectors
+import subscriptions.moves
 import subscriptions.selectors
 import usage.selectors
 from billingos.common.errors import NotFound, TenancyError
@@ -29,7 +30,7 @@ from billingos.merchants.services import add_member
 from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
 from tests.factories import UserFactory
-from tests.filling import fill_what_the_path_leaves_empty
+from tests.filling import fill_the_mirror, fill_what_the_path_leaves_empty
 from tests.fixtures import Api
 from tests.scenes import Scene
 
@@ -175,6 +176,9 @@ def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: 
         customers.selectors.customers,
         subscriptions.selectors.products,
         subscriptions.selectors.prices,
+        subscriptions.selectors.coupons,
+        subscriptions.selectors.promotion_codes,
+        subscriptions.moves.migrations,
         subscriptions.selectors.subscriptions,
         subscriptions.selectors.find_subscriptions,
         subscriptions.selectors.all_invoices,
@@ -231,8 +235,13 @@ def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator
 
 
 def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Scene, other_merchant: Merchant) -> None:
+    fill_the_mirror(scene)
+    (migration,) = scene.api.found(f"/products/{scene.product['id']}/migrations")["data"]
     ids = {
         "customer_id": scene.customer,
+        "coupon_id": scene.api.found("/coupons")["data"][0],
+        "promotion_code_id": scene.api.found("/promotion-codes")["data"][0],
+        "migration_id": {**migration, "stripe_id": ""},
         "product_id": scene.product,
         "price_id": scene.price,
         "subscription_id": scene.subscription,
@@ -249,7 +258,7 @@ def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Sce
         name = re.findall(r"<str:(\w+)>", path)[0]
         for reference in filter(None, (ids[name]["id"], ids[name]["stripe_id"])):
             address = "/" + re.sub(r"<[^>]+>", reference, path.removeprefix("api/"))
-            for method in ("GET", "POST"):
+            for method in ("GET", "POST", "PATCH", "DELETE"):
                 answer = stranger.request(method, address, {})
                 assert answer.status_code in {404, 405}, f"{method} {address}: {answer.status_code}"
                 assert scene.customer["email"] not in answer.content.decode()
@@ -329,7 +338,18 @@ def test_every_page_shows_a_merchant_its_own(scene: Scene, other_merchant: Merch
 
 def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merchant) -> None:
     stranger = Api(other_merchant)
-    lists = ["customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events"]
+    lists = [
+        "customers",
+        "products",
+        "prices",
+        "features",
+        "meters",
+        "subscriptions",
+        "insights",
+        "webhooks/events",
+        "coupons",
+        "promotion-codes",
+    ]
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {})
     for name in lists:
         assert scene.api.found(f"/{name}")["data"], name

@@ -81,7 +81,8 @@ class PromotionCodesView(MerchantView):
         query = list_query(request, PromotionCodeListQuery)
         merchant = merchant_of(request)
         coupon = _find_coupon(merchant, query["coupon"], param="coupon") if "coupon" in query else None
-        rows = selectors.promotion_codes(merchant.id, coupon=coupon, code=query.get("code"), active=query["active"])
+        typed = query.get("code")
+        rows = selectors.promotion_codes(merchant.id, coupon=coupon, code=typed, active=query["active"])
         return list_response(request, rows, PromotionCodeSerializer, query)
 
     @writes("Create a promotion code", CreatePromotionCode, PromotionCodeSerializer)

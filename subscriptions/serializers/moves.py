@@ -21,7 +21,7 @@ class CreateMigration(StrictSerializer):
     )
     when = serializers.ChoiceField(VersionMigration.When.choices, default=VersionMigration.When.RENEWAL)
     proration = serializers.ChoiceField(
-        [choice.value for choice in PRORATIONS],
+        PRORATIONS,
         default=Proration.NONE.value,
         help_text="Of moves now: how the rest of the period is billed.",
     )
