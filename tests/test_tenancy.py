@@ -338,18 +338,12 @@ def test_every_page_shows_a_merchant_its_own(scene: Scene, other_merchant: Merch
 
 def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merchant) -> None:
     stranger = Api(other_merchant)
+    coupon = scene.api.made("/coupons", {"percent_off": "10", "duration": "once"})
+    scene.api.made("/promotion-codes", {"coupon": coupon["id"]})
     lists = [
-        "customers",
-        "products",
-        "prices",
-        "features",
-        "meters",
-        "subscriptions",
-        "insights",
-        "webhooks/events",
-        "coupons",
-        "promotion-codes",
-    ]
+        "customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events",
+        "coupons", "promotion-codes",
+    ]  # fmt: skip
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {})
     for name in lists:
         assert scene.api.found(f"/{name}")["data"], name
