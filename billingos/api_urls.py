@@ -13,10 +13,14 @@ from billingos.portal.checkout_api import CheckoutSessionsView, CheckoutSessionV
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
-from entitlements.api import CheckView, FeaturesView, FeatureView, ProductsView, ProductView
+from entitlements.api.checks import CheckView
+from entitlements.api.features import FeaturesView, FeatureView
+from entitlements.api.prices import PricesView, PriceView
+from entitlements.api.products import ProductsView, ProductView
+from entitlements.api.versions import ProductVersionsView
 from insights.api import InsightsView, MrrView
-from subscriptions.api.catalog import PricesView, PriceView
 from subscriptions.api.changes import ChangeSubscriptionView, PreviewChangeView, UnscheduleChangeView
+from subscriptions.api.coupons import CouponsView, CouponView, PromotionCodesView, PromotionCodeView
 from subscriptions.api.documents import InvoicePageView, InvoicePdfView
 from subscriptions.api.invoices import (
     CreditNotesView,
@@ -41,6 +45,15 @@ from subscriptions.api.lifecycle import (
     SubscriptionsView,
     SubscriptionView,
 )
+from subscriptions.api.moves import (
+    CancelMigrationView,
+    MigrationStepsView,
+    MigrationsView,
+    MigrationView,
+    PauseMigrationView,
+    PreviewMigrationView,
+    ResumeMigrationView,
+)
 from subscriptions.api.payments import (
     BalanceTransactionsView,
     BalanceView,
@@ -64,8 +77,20 @@ urlpatterns = [
     path("features/<str:feature_id>", FeatureView.as_view()),
     path("products", ProductsView.as_view()),
     path("products/<str:product_id>", ProductView.as_view()),
+    path("products/<str:product_id>/versions", ProductVersionsView.as_view()),
+    path("products/<str:product_id>/migrations", MigrationsView.as_view()),
+    path("products/<str:product_id>/migrations/preview", PreviewMigrationView.as_view()),
+    path("migrations/<str:migration_id>", MigrationView.as_view()),
+    path("migrations/<str:migration_id>/steps", MigrationStepsView.as_view()),
+    path("migrations/<str:migration_id>/pause", PauseMigrationView.as_view()),
+    path("migrations/<str:migration_id>/resume", ResumeMigrationView.as_view()),
+    path("migrations/<str:migration_id>/cancel", CancelMigrationView.as_view()),
     path("prices", PricesView.as_view()),
     path("prices/<str:price_id>", PriceView.as_view()),
+    path("coupons", CouponsView.as_view()),
+    path("coupons/<str:coupon_id>", CouponView.as_view()),
+    path("promotion-codes", PromotionCodesView.as_view()),
+    path("promotion-codes/<str:promotion_code_id>", PromotionCodeView.as_view()),
     path("subscriptions", SubscriptionsView.as_view()),
     path("subscriptions/<str:subscription_id>", SubscriptionView.as_view()),
     path("subscriptions/<str:subscription_id>/change", ChangeSubscriptionView.as_view()),

@@ -193,6 +193,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
         "CreditNoteReasonEnum": "subscriptions.models.CreditNote.Reason",
         "RefundReasonEnum": "subscriptions.models.Refund.Reason",
+        "MigrationProrationEnum": "subscriptions.moving.PRORATIONS",
         "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
         "UsageTypeEnum": "subscriptions.models.Price.UsageType",
     },

@@ -4,12 +4,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billingos.api.idempotency import idempotency_key, idempotent
-from billingos.api.schema import page_of, reads, writes
-from billingos.api.serializers import valid_body
+from billingos.api.schema import changes, page_of, reads, writes
+from billingos.api.serializers import DeletedSerializer, valid_body
 from billingos.api.views import MerchantView, list_query, list_response, merchant_of
 from billingos.common.tenancy import scope
 from customers import selectors, services
-from customers.serializers import CreateCustomer, CustomerListQuery, CustomerSerializer
+from customers.serializers import CreateCustomer, CustomerListQuery, CustomerSerializer, UpdateCustomer
 
 
 class CustomersView(MerchantView):
@@ -40,3 +40,21 @@ class CustomerView(MerchantView):
         with scope(merchant.id):
             customer = selectors.get_customer(merchant.id, customer_id, param="id")
             return Response(CustomerSerializer(customer).data)
+
+    @changes("Change a customer", UpdateCustomer, CustomerSerializer)
+    def patch(self, request: Request, customer_id: str) -> Response:
+        merchant = merchant_of(request)
+        with scope(merchant.id):
+            customer = selectors.get_customer(merchant.id, customer_id, param="id")
+        fields = valid_body(UpdateCustomer, request.data)
+        services.update_customer(merchant=merchant, customer=customer, fields=fields)
+        with scope(merchant.id):
+            return Response(CustomerSerializer(selectors.customers(merchant.id).get(id=customer.id)).data)
+
+    @changes("Delete a customer", None, DeletedSerializer)
+    def delete(self, request: Request, customer_id: str) -> Response:
+        merchant = merchant_of(request)
+        with scope(merchant.id):
+            customer = selectors.get_customer(merchant.id, customer_id, param="id")
+        services.delete_customer(merchant=merchant, customer=customer)
+        return Response({"id": customer.id, "object": "customer", "deleted": True})

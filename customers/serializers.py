@@ -17,7 +17,7 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
         model = Customer
         fields = (
             "id", "object", "external_id", "stripe_id", "email", "name", "currency", "balance", "delinquent",
-            "default_payment_method_id", "metadata", "test_clock", "created_at", "updated_at",
+            "default_payment_method_id", "address", "tax_exempt", "metadata", "test_clock", "created_at", "updated_at",
         )  # fmt: skip
 
     def get_object(self, customer: Customer) -> str:
@@ -46,6 +46,29 @@ class CreateCustomer(StrictSerializer):
                 {"external_id": ["Give an external_id, an email or a name."]}, code="required"
             )
         return attrs
+
+
+class AddressField(StrictSerializer):
+    line1 = TextField(required=False, allow_blank=True, max_length=200)
+    line2 = TextField(required=False, allow_blank=True, max_length=200)
+    city = TextField(required=False, allow_blank=True, max_length=100)
+    state = TextField(required=False, allow_blank=True, max_length=100)
+    postal_code = TextField(required=False, allow_blank=True, max_length=20)
+    country = serializers.RegexField(r"^[A-Z]{2}\Z", required=False, help_text="Two letters, such as DE.")
+
+
+class UpdateCustomer(StrictSerializer):
+    """What is not sent stays; null takes away."""
+
+    external_id = TextField(required=False, allow_null=True, max_length=255, help_text="Your own id. Not `cus_…`.")
+    email = serializers.EmailField(required=False, allow_null=True, max_length=320)
+    name = TextField(required=False, allow_null=True, max_length=250)
+    address = AddressField(required=False, allow_null=True)
+    tax_exempt = serializers.ChoiceField(["none", "exempt", "reverse"], required=False)
+    default_payment_method = TextField(
+        required=False, allow_null=True, max_length=255, help_text="A Stripe payment method; attached if it is not yet."
+    )
+    metadata = MetadataField(required=False, help_text="Keys that are sent are set; an empty text takes one away.")
 
 
 class CustomerListQuery(ListQuery):

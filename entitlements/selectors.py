@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from billingos.common.errors import NotFound
 from customers.models import Customer
 from entitlements.balances import Balance, Grant, boolean_balance, limit_balance
 from entitlements.models import Entitlement, Feature, ProductFeature
-from subscriptions.models import Product, ProductVersion
+from subscriptions.models import Price, Product, ProductVersion
 from subscriptions.selectors import billing_period
+from subscriptions.selectors import prices as plain_prices
 from subscriptions.selectors import products as plain_products
+from subscriptions.standing import Standing, standing_of_versions
 from usage.models import Meter
 from usage.selectors import used, used_by_meter
 
@@ -32,14 +35,46 @@ def get_feature(merchant_id: UUID, lookup_key: str, *, param: str = "feature") -
 
 
 def products(merchant_id: UUID, *, active: bool | None = None) -> QuerySet[Product]:
-    """Products with their versions and what each includes."""
-    versions = ProductVersion.objects.for_merchant(merchant_id).order_by("-number")
+    """Products with their versions, the present one first, and what each includes."""
+    versions = ProductVersion.objects.for_merchant(merchant_id).filter(published=True).order_by("-number")
     included = (
         ProductFeature.objects.for_merchant(merchant_id).select_related("feature").order_by("feature__lookup_key")
     )
     return plain_products(merchant_id, active=active).prefetch_related(
         Prefetch("versions", versions), Prefetch("versions__features", included)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedVersion:
+    """A version of a product with what was sold in it, and to how many."""
+
+    version: ProductVersion
+    current: bool
+    features: list[ProductFeature]
+    prices: list[Price]
+    standing: Standing
+    created_at: datetime
+
+
+def described_versions(product: Product) -> list[DescribedVersion]:
+    """The product's versions, the present one first; four statements. A version is as old as its oldest price."""
+    rows = products(product.merchant_id).get(id=product.id).versions.all()
+    prices: dict[UUID, list[Price]] = defaultdict(list)
+    for price in plain_prices(product.merchant_id, product=product).order_by("stripe_created_at", "id"):
+        prices[price.version_id].append(price)
+    standings = standing_of_versions(product.merchant_id, rows)
+    return [
+        DescribedVersion(
+            version=row,
+            current=index == 0,
+            features=list(row.features.all()),
+            prices=prices[row.id],
+            standing=standings[row.id],
+            created_at=prices[row.id][0].stripe_created_at if prices[row.id] else product.stripe_created_at,
+        )
+        for index, row in enumerate(rows)
+    ]
 
 
 def entitlements(customer: Customer) -> QuerySet[Entitlement]:

@@ -14,6 +14,7 @@ from billingos.api.serializers import (
 from entitlements.balances import Balance
 from entitlements.models import Feature, ProductFeature
 from subscriptions.models import Product
+from subscriptions.serializers.catalog import AmountSerializer, PriceSerializer, PriceTerms, costs
 
 LOOKUP_KEY = r"^[a-z][a-z0-9_.-]{0,62}$"
 MAX_LIMIT = 10**15
@@ -96,6 +97,62 @@ class CreateProduct(StrictSerializer):
     description = TextField(required=False, max_length=2000)
     features = serializers.ListField(child=InclusionField(), required=False, max_length=50)
     metadata = MetadataField(required=False)
+
+
+class UpdateProduct(StrictSerializer):
+    """What is not sent stays."""
+
+    name = TextField(required=False, max_length=250)
+    description = TextField(required=False, allow_blank=True, max_length=2000)
+    active = serializers.BooleanField(required=False, help_text="false: archived, nobody can buy it any more.")
+    features = serializers.ListField(
+        child=InclusionField(), required=False, max_length=50, help_text="All that it is to include."
+    )
+    metadata = MetadataField(required=False, help_text="Keys that are sent are set; an empty text takes one away.")
+
+
+class PriceChange(AmountSerializer):
+    """Another amount for a price that is sold."""
+
+    price = TextField(max_length=255, help_text="The price's id, ours or Stripe's.")
+    nickname = TextField(required=False, max_length=200)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not costs(super().validate(attrs)):
+            raise serializers.ValidationError({"unit_amount": ["This field is required."]}, code="required")
+        return attrs
+
+
+class CreateVersion(StrictSerializer):
+    """What the product is to be from now on; what is not sent stays."""
+
+    features = serializers.ListField(
+        child=InclusionField(), required=False, max_length=50, help_text="All that it is to include."
+    )
+    prices = serializers.ListField(child=PriceChange(), required=False, max_length=100)
+    add_prices = serializers.ListField(child=PriceTerms(), required=False, max_length=20)
+    drop_prices = serializers.ListField(
+        child=TextField(max_length=255), required=False, max_length=100, help_text="No longer sold."
+    )
+
+
+class ProductVersionSerializer(serializers.Serializer[Any]):
+    """A version with what was sold in it. `subscribers` are those on it now, trials too; `mrr` is theirs, in minor
+    units by currency."""
+
+    id = serializers.UUIDField(source="version.id")
+    object = serializers.SerializerMethodField()
+    product = serializers.UUIDField(source="version.product_id")
+    number = serializers.IntegerField(source="version.number")
+    current = serializers.BooleanField()
+    features = IncludedFeatureSerializer(many=True)
+    prices = PriceSerializer(many=True)
+    subscribers = serializers.IntegerField(source="standing.subscriptions")
+    mrr = serializers.DictField(child=serializers.IntegerField(), source="standing.mrr")
+    created_at = serializers.DateTimeField()
+
+    def get_object(self, described: Any) -> str:
+        return "product_version"
 
 
 class ProductListQuery(ListQuery):

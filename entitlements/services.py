@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -15,8 +16,8 @@ from entitlements.models import Entitlement, Feature, ProductFeature
 from entitlements.selectors import features
 from entitlements.sync import METER, TYPE
 from subscriptions.features import Features
-from subscriptions.models import Product, Subscription, SubscriptionItem
-from subscriptions.services import create_product
+from subscriptions.models import Product, ProductVersion, Subscription, SubscriptionItem
+from subscriptions.services import Addition, Edit, create_product, edit_product
 from usage.models import Meter
 
 ENTITLING = {Subscription.Status.TRIALING, Subscription.Status.ACTIVE}
@@ -72,34 +73,66 @@ def create_product_with_features(
     key: str | None = None,
 ) -> Product:
     """A product that includes features. Stripe gets the features attached, and the limits in the product's metadata."""
-    included: Features = {
-        inclusion.feature.lookup_key: True if inclusion.feature.type == Feature.Type.BOOLEAN else inclusion.limit
-        for inclusion in inclusions
-    }
     return create_product(
         merchant=merchant,
         name=name,
         description=description,
-        features=included,
+        features=_as_features(inclusions),
         stripe_feature_ids=[inclusion.feature.stripe_id for inclusion in inclusions],
         metadata=metadata,
         key=key,
     )
 
 
-def set_product_features(*, merchant_id: UUID, version_id: UUID, included: Features) -> None:
-    """Makes the version include exactly `included`; features that are unknown here are left out."""
+def _as_features(inclusions: Sequence[Inclusion]) -> Features:
+    return {
+        inclusion.feature.lookup_key: True if inclusion.feature.type == Feature.Type.BOOLEAN else inclusion.limit
+        for inclusion in inclusions
+    }
+
+
+def update_product(
+    *,
+    merchant: Merchant,
+    product: Product,
+    fields: Mapping[str, Any],
+    inclusions: Sequence[Inclusion] | None = None,
+    changed: Mapping[str, Mapping[str, Any]] | None = None,
+    added: Sequence[Addition] = (),
+    dropped: Sequence[str] = (),
+    key: str | None = None,
+) -> ProductVersion:
+    """The product with other fields, features or prices, and the version that is sold then: see
+    `subscriptions.services.edit_product`. `inclusions` None leaves the features as they are."""
+    edit = Edit(
+        fields=fields,
+        features=None if inclusions is None else _as_features(inclusions),
+        feature_ids=[inclusion.feature.stripe_id for inclusion in inclusions or ()],
+        changed=changed or {},
+        added=added,
+        dropped=dropped,
+    )
+    return edit_product(merchant=merchant, product=product, edit=edit, key=key)
+
+
+def set_product_features(*, merchant_id: UUID, version_id: UUID, included: Features) -> bool:
+    """Makes the version include exactly `included`, and returns whether that is news; features that are unknown here
+    are left out."""
     known = {row.lookup_key: row for row in features(merchant_id).filter(lookup_key__in=included)}
-    for lookup_key, feature in known.items():
-        value = included[lookup_key]
-        ProductFeature.objects.update_or_create(
-            merchant_id=merchant_id,
-            version_id=version_id,
-            feature=feature,
-            defaults={"limit": None if value is None or isinstance(value, bool) else max(value, 0)},
-        )
     rows = ProductFeature.objects.for_merchant(merchant_id).filter(version_id=version_id)
-    rows.exclude(feature__in=known.values()).delete()
+    before = dict(rows.values_list("feature_id", "limit"))
+    after = {feature.id: _limit(included[lookup_key]) for lookup_key, feature in known.items()}
+    for feature_id, limit in after.items():
+        if feature_id not in before or before[feature_id] != limit:
+            ProductFeature.objects.update_or_create(
+                merchant_id=merchant_id, version_id=version_id, feature_id=feature_id, defaults={"limit": limit}
+            )
+    rows.exclude(feature_id__in=after).delete()
+    return before != after
+
+
+def _limit(value: "int | bool | None") -> int | None:
+    return None if value is None or isinstance(value, bool) else max(value, 0)
 
 
 def source_of(item: SubscriptionItem) -> str:

@@ -4,8 +4,10 @@ from datetime import datetime
 from uuid import UUID
 
 from billingos.common.mirrored import write_mirrored
-from billingos.common.registries import StripeObject, projects
+from billingos.common.registries import StripeObject, projects, publish
 from entitlements.models import Feature
+from subscriptions.events import VersionDescribed
+from subscriptions.models import ProductVersion
 from usage.models import Meter
 
 TYPE = "billingos_type"
@@ -21,7 +23,7 @@ def sync_feature(merchant_id: UUID, feature: StripeObject, event_at: datetime | 
     kind = metadata.get(TYPE, Feature.Type.BOOLEAN)
     is_limit = kind == Feature.Type.LIMIT
     meter = Meter.objects.for_merchant(merchant_id).filter(key=metadata.get(METER, "")).first() if is_limit else None
-    return write_mirrored(
+    row = write_mirrored(
         Feature,
         merchant_id,
         feature,
@@ -34,3 +36,8 @@ def sync_feature(merchant_id: UUID, feature: StripeObject, event_at: datetime | 
             "active": feature["active"],
         },
     )
+    if row.revision == 1:  # versions that name it may have come before it
+        named = ProductVersion.objects.for_merchant(merchant_id).filter(includes__has_key=row.lookup_key)
+        for version in named:
+            publish(VersionDescribed(merchant_id, version.id, version.includes))
+    return row

@@ -2,6 +2,7 @@
 
 A compact JSON object `{"sso": true, "api_calls": 1000, "seats": null}`: true for a boolean feature, a number for a
 limit, null for no limit; cut into pieces of 500 characters under `billingos_features`, `billingos_features_1`, …
+Beside it stands the number of the version that includes them, and on a price the one that its line began with.
 """
 
 import json
@@ -9,13 +10,15 @@ from collections.abc import Mapping
 from itertools import count
 
 KEY = "billingos_features"
+VERSION = "billingos_version"
+ORIGIN = "billingos_origin"
 PIECE = 500  # Stripe's limit for a value
-MAX_PIECES = 10
+MAX_PIECES = 7  # of Stripe's 50 keys 40 are the merchant's, three are used otherwise
 Features = dict[str, "int | bool | None"]
 
 
 def to_metadata(features: Features) -> dict[str, str]:
-    """Raises ValueError when the features do not fit into ten metadata values."""
+    """Raises ValueError when the features do not fit into seven metadata values."""
     if not features:
         return {}
     text = json.dumps(features, separators=(",", ":"), sort_keys=True)
@@ -23,6 +26,13 @@ def to_metadata(features: Features) -> dict[str, str]:
     if len(pieces) > MAX_PIECES:
         raise ValueError("Too many features for one product.")
     return {KEY if index == 0 else f"{KEY}_{index}": piece for index, piece in enumerate(pieces)}
+
+
+def of_version(number: int, features: Features, before: Features | None = None) -> dict[str, str]:
+    """What a product or price says of its version; an empty text takes away what `before` needed and is not needed
+    any more. Raises ValueError as `to_metadata` does."""
+    gone = dict.fromkeys(to_metadata(before or {}), "")
+    return {**gone, VERSION: str(number), **to_metadata(features)}
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Features:

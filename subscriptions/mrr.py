@@ -1,8 +1,9 @@
 """Monthly recurring revenue of a subscription: exact arithmetic on Stripe's own object, no ORM, no clock.
 
 `unit_amount × quantity × f / interval_count`, with f: month 1, year 1/12, week 52/12, day 365/12 (docs/metrics.md).
-Tiers are evaluated at the quantity. Minus discounts that recur (`forever`, and `repeating` while it lasts; `once` does
-not count) and minus tax that the price includes. Metered prices and one-off lines do not count.
+Tiers are evaluated at the quantity, packages at how many it fills. Minus discounts that recur (`forever`, and
+`repeating` while it lasts; `once` does not count) and minus tax that the price includes. Metered prices and one-off
+lines do not count.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,12 +97,20 @@ def item_mrr(item: StripeObject) -> Fraction:
     price = item["price"]
     if not _recurs(price):
         return Fraction(0)
-    quantity = item.get("quantity") or 0
+    quantity = _billed_units(item.get("quantity") or 0, price.get("transform_quantity"))
     if price.get("billing_scheme") == "tiered":
         amount = tiered_amount(price.get("tiers") or [], price.get("tiers_mode") or "volume", quantity)
     else:
         amount = unit_price(price) * quantity
     return amount * _invoices_a_month(price)
+
+
+def _billed_units(quantity: int, packages: StripeObject | None) -> int:
+    """How many packages a quantity fills, where a price is for packages of `divide_by` units."""
+    if not packages:
+        return quantity
+    whole, rest = divmod(quantity, int(packages["divide_by"]))
+    return whole + (1 if rest and packages["round"] == "up" else 0)
 
 
 def _recurs(price: StripeObject) -> bool:

@@ -4,9 +4,10 @@ from billingos.common.registries import on
 from billingos.merchants.events import BillingSettingsChanged
 from customers.events import CustomerSynced
 from subscriptions.discounting import customer_has
-from subscriptions.events import DiscountWritten
+from subscriptions.events import DiscountWritten, SubscriptionChanged
 from subscriptions.models import Discount
 from subscriptions.recounting import recount_discounted, recount_paused
+from subscriptions.services.moves import settle_scheduled
 
 
 @on(BillingSettingsChanged)
@@ -24,3 +25,8 @@ def discount_customer(event: CustomerSynced) -> None:
 def recount_what_it_lowers(event: DiscountWritten) -> None:
     rows = Discount.objects.for_merchant(event.merchant_id).select_related("customer")
     recount_discounted(rows.get(id=event.discount_id))
+
+
+@on(SubscriptionChanged)
+def note_its_move(event: SubscriptionChanged) -> None:
+    settle_scheduled(merchant_id=event.merchant_id, subscription_id=event.subscription_id)

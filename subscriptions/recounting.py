@@ -2,6 +2,7 @@
 is paused, or a discount that arrived after what it takes something off.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -52,7 +53,7 @@ def _recount(merchant_id: UUID, about: Q) -> list[Subscription]:
     rows = Subscription.objects.for_merchant(merchant_id).filter(about)
     changed, items = [], []
     for row in rows.select_related("customer__test_clock").prefetch_related("items__price__version__product"):
-        stripe_object = _as_stripe_has_it(row)
+        stripe_object = subscription_as_stripe_has_it(row)
         at = row.customer.now()
         discounts = known_discounts(merchant_id, stripe_object, row.customer, at)
         mrrs = item_mrrs(stripe_object, paused_counts=counts, discounts=discounts, at=at)
@@ -92,12 +93,15 @@ def _line(last: SubscriptionChange, row: Subscription, cause: str) -> Subscripti
     )
 
 
-def _as_stripe_has_it(row: Subscription) -> dict[str, Any]:
-    """As much of Stripe's object as MRR is calculated from."""
+NO_OTHERS: Mapping[UUID, Price] = {}
+
+
+def subscription_as_stripe_has_it(row: Subscription, *, instead: Mapping[UUID, Price] = NO_OTHERS) -> dict[str, Any]:
+    """As much of Stripe's object as MRR is calculated from; with other prices for the items whose ids `instead` has."""
     items = [
         {
             "quantity": item.quantity,
-            "price": as_stripe_has_it(item.price),
+            "price": as_stripe_has_it(instead.get(item.id, item.price)),
             "discounts": item.discount_ids,
             "tax_rates": item.tax_rates,
         }
@@ -122,5 +126,6 @@ def as_stripe_has_it(price: Price) -> dict[str, Any]:
         "billing_scheme": price.billing_scheme,
         "tiers_mode": price.tiers_mode,
         "tiers": price.tiers,
+        "transform_quantity": price.transform_quantity,
         "recurring": recurring if price.interval else None,
     }

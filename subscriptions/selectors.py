@@ -7,7 +7,21 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Window
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TextField,
+    Window,
+)
 from django.db.models.functions import Coalesce, JSONObject, Lag
 
 from billingos.common.mirrored import reference
@@ -15,13 +29,17 @@ from billingos.common.periods import Period, calendar_month, from_stripe, period
 from customers.models import Customer
 from subscriptions.models import (
     CheckoutSession,
+    Coupon,
     Invoice,
     Price,
     Product,
+    ProductVersion,
+    PromotionCode,
     Subscription,
     SubscriptionChange,
     SubscriptionItem,
     SubscriptionSchedule,
+    VersionMigrationStep,
 )
 
 LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
@@ -41,10 +59,24 @@ def products(merchant_id: UUID, *, active: bool | None = None) -> QuerySet[Produ
 
 
 def prices(merchant_id: UUID, *, active: bool | None = None, product: Product | None = None) -> QuerySet[Price]:
+    """`active` are those that can be bought: an archived product sells nothing."""
     rows = Price.objects.for_merchant(merchant_id).filter(deleted_at=None).select_related("version__product")
     if product:
         rows = rows.filter(version__product=product)
-    return rows if active is None else rows.filter(active=active)
+    if active is None:
+        return rows
+    sold = Q(active=True, version__product__active=True)
+    return rows.filter(sold if active else ~sold)
+
+
+def version_in_use(version: ProductVersion) -> bool:
+    """Whether somebody has it, or is about to get it."""
+    items = SubscriptionItem.objects.for_merchant(version.merchant_id).filter(version=version)
+    coming = VersionMigrationStep.objects.for_merchant(version.merchant_id).filter(
+        migration__target=version,
+        status__in=[VersionMigrationStep.Status.PENDING, VersionMigrationStep.Status.SCHEDULED],
+    )
+    return items.exclude(subscription__status__in=ENDED).exists() or coming.exists()
 
 
 def subscriptions(
@@ -67,6 +99,39 @@ def subscriptions(
     if customer:
         rows = rows.filter(customer=customer)
     return rows.filter(status=status) if status else rows
+
+
+def coupons(merchant_id: UUID) -> QuerySet[Coupon]:
+    return Coupon.objects.for_merchant(merchant_id).filter(deleted_at=None)
+
+
+def coupons_with_products(merchant_id: UUID) -> QuerySet[Coupon]:
+    """With `product_ids`: our ids of the products that each is good for."""
+    wanted = ExpressionWrapper(OuterRef("product_stripe_ids"), output_field=ArrayField(TextField()))
+    named = Product.objects.filter(merchant_id=OuterRef("merchant_id")).annotate(wanted=wanted)
+    good_for = named.filter(wanted__contains=[F("stripe_id")])  # type: ignore[misc]  # an array, of texts
+    return coupons(merchant_id).annotate(product_ids=ArraySubquery(good_for.order_by("id").values("id")))
+
+
+def coupon_id_taken(merchant_id: UUID, stripe_id: str) -> bool:
+    """Also by one that was deleted."""
+    return Coupon.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).exists()
+
+
+def promotion_codes(
+    merchant_id: UUID, *, coupon: Coupon | None = None, code: str | None = None, active: bool | None = None
+) -> QuerySet[PromotionCode]:
+    """`code` in any case, as Stripe takes it."""
+    rows = PromotionCode.objects.for_merchant(merchant_id).filter(deleted_at=None).select_related("coupon", "customer")
+    if coupon:
+        rows = rows.filter(coupon=coupon)
+    if code:
+        rows = rows.filter(code__iexact=code)
+    return rows if active is None else rows.filter(active=active)
+
+
+def code_taken(merchant_id: UUID, code: str) -> bool:
+    return promotion_codes(merchant_id, code=code, active=True).exists()
 
 
 def checkout_sessions(

@@ -19,6 +19,7 @@ import billingos.webhooks.selectors
 import customers.selectors
 import entitlements.selectors
 import insights.selectors
+import subscriptions.moves
 import subscriptions.payment_selectors
 import subscriptions.selectors
 import usage.selectors
@@ -30,7 +31,7 @@ from billingos.merchants.services import add_member
 from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
 from tests.factories import UserFactory
-from tests.filling import fill_what_the_path_leaves_empty
+from tests.filling import fill_the_mirror, fill_what_the_path_leaves_empty
 from tests.fixtures import Api
 from tests.scenes import Scene
 
@@ -176,6 +177,9 @@ def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: 
         customers.selectors.customers,
         subscriptions.selectors.products,
         subscriptions.selectors.prices,
+        subscriptions.selectors.coupons,
+        subscriptions.selectors.promotion_codes,
+        subscriptions.moves.migrations,
         subscriptions.selectors.subscriptions,
         subscriptions.selectors.find_subscriptions,
         subscriptions.selectors.all_invoices,
@@ -235,11 +239,16 @@ def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator
 
 
 def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Scene, other_merchant: Merchant) -> None:
+    fill_the_mirror(scene)
+    (migration,) = scene.api.found(f"/products/{scene.product['id']}/migrations")["data"]
     invoice = scene.api.found("/invoices")["data"][0]
     refund = scene.api.made("/refunds", {"invoice": invoice["id"], "amount": 100})
     note = scene.api.made("/credit-notes", {"invoice": invoice["id"], "amount": 100})
     ids = {
         "customer_id": scene.customer,
+        "coupon_id": scene.api.found("/coupons")["data"][0],
+        "promotion_code_id": scene.api.found("/promotion-codes")["data"][0],
+        "migration_id": {**migration, "stripe_id": ""},
         "product_id": scene.product,
         "price_id": scene.price,
         "subscription_id": scene.subscription,
@@ -260,7 +269,7 @@ def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Sce
         name = re.findall(r"<str:(\w+)>", path)[0]
         for reference in filter(None, (ids[name]["id"], ids[name]["stripe_id"])):
             address = "/" + re.sub(r"<[^>]+>", reference, path.removeprefix("api/"))
-            for method in ("GET", "POST"):
+            for method in ("GET", "POST", "PATCH", "DELETE"):
                 answer = stranger.request(method, address, {})
                 assert answer.status_code in {404, 405}, f"{method} {address}: {answer.status_code}"
                 assert scene.customer["email"] not in answer.content.decode()
@@ -341,8 +350,12 @@ def test_every_page_shows_a_merchant_its_own(scene: Scene, other_merchant: Merch
 
 def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merchant) -> None:
     stranger = Api(other_merchant)
-    lists = ["customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events",
-             "invoices", "payments", "refunds", "credit-notes"]  # fmt: skip
+    coupon = scene.api.made("/coupons", {"percent_off": "10", "duration": "once"})
+    scene.api.made("/promotion-codes", {"coupon": coupon["id"]})
+    lists = [
+        "customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events",
+        "coupons", "promotion-codes", "invoices", "payments", "refunds", "credit-notes",
+    ]  # fmt: skip
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {})
     invoice = scene.api.found("/invoices")["data"][0]["id"]
     scene.api.made("/refunds", {"invoice": invoice, "amount": 100})

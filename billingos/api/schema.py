@@ -94,3 +94,8 @@ def writes(
         parameters=[IDEMPOTENCY] if idempotency_key else [],
         responses={status: answer, **errors(400, 401, 402, 403, 404, 409, 413, 429, 503)},
     )
+
+
+def changes(summary: str, body: Any, answer: Any) -> Callable[[F], F]:
+    """Documents a PATCH or a DELETE. It takes no Idempotency-Key: sent again, it changes nothing more."""
+    return writes(summary, body, answer, status=200, idempotency_key=False)

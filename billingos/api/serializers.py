@@ -1,5 +1,6 @@
 """Building blocks of requests and answers: strict about what comes in, so that a typo is not silently ignored."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +50,20 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class DecimalTextField(TextField):
+    """An exact number as text, such as "0.05": not negative, without exponent, and at most so many `places`."""
+
+    def __init__(self, *, digits: int = 14, places: int = 12, **options: Any) -> None:
+        self._shape = re.compile(rf"[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}})?")
+        super().__init__(max_length=digits + places + 1, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not self._shape.fullmatch(text):
+            raise serializers.ValidationError('An exact number as text, such as "0.05".')
+        return text
+
+
 class MetadataField(serializers.DictField):
     """Stripe's rules: up to 40 keys (ten are ours) of up to 40 characters, values up to 500 characters."""
 
@@ -93,6 +108,14 @@ class QuerySerializer(StrictSerializer):
 class ListQuery(QuerySerializer):
     limit = IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text="How many at most.")
     cursor = TextField(required=False, max_length=64, help_text="`next_cursor` of the page before.")
+
+
+class DeletedSerializer(serializers.Serializer[Any]):
+    """What is left of an object."""
+
+    id = serializers.UUIDField()
+    object = serializers.CharField()
+    deleted = serializers.BooleanField()
 
 
 class ErrorDetailSerializer(serializers.Serializer[Any]):

@@ -3,6 +3,7 @@
 AREAS = (
     "analytics",
     "catalog",
+    "coupons",
     "customers",
     "entitlements",
     "insights",

@@ -35,7 +35,7 @@ Status = WriteIntent.Status
 Plan = Sequence[Call] | Callable[[], Sequence[Call]]
 ENDINGS = {"subscriptions.cancel", "customers.delete", "coupons.delete"}
 NO_ROW_LEFT = (".delete", ".detach")
-WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create"}
+WITHOUT_METADATA = {"products.features.create", "subscription_schedules.create", "meters.create"}
 
 
 def execute(

@@ -19,7 +19,7 @@ Retrieve = Callable[[V1, str, Any, stripe.RequestOptions], Any]
 
 # What answers and retrievals bring along that Stripe leaves out unless it is asked for.
 WHOLE: dict[str, list[str]] = {
-    "price": ["tiers"],
+    "price": ["tiers", "currency_options"],
     "coupon": ["applies_to"],
     "subscription": ["discounts", "items.data.discounts"],
     "invoice": ["payments"],
@@ -76,6 +76,12 @@ def _delete(service: Callable[[V1], Any]) -> Send:
     return lambda v1, target, params, options: service(v1).delete(target, params, options)
 
 
+def _parted(target: str) -> tuple[str, str]:
+    """The id of what the call is about and, after a slash, of what is taken off it."""
+    holder, _, part = target.partition("/")
+    return holder, part
+
+
 WRITES: dict[str, Send] = {
     "customers.create": _create(lambda v1: v1.customers),
     "customers.update": _update(lambda v1: v1.customers),
@@ -90,6 +96,10 @@ WRITES: dict[str, Send] = {
     "products.features.create": lambda v1, target, params, options: v1.products.features.create(
         target, params, options
     ),
+    "products.features.delete": lambda v1, target, params, options: v1.products.features.delete(
+        *_parted(target), params, options
+    ),
+    "meters.create": _create(lambda v1: v1.billing.meters),
     "prices.create": _create(lambda v1: v1.prices),
     "prices.update": _update(lambda v1: v1.prices),
     "coupons.create": _create(lambda v1: v1.coupons),
@@ -279,6 +289,22 @@ def preview_invoice(merchant: "Merchant", params: dict[str, Any]) -> dict[str, A
     shown = found.to_dict(for_json=True)
     shown["lines"] = {**shown["lines"], "data": lines, "has_more": False}
     return shown
+
+
+def attached_features(merchant: "Merchant", product_stripe_id: str) -> dict[str, str]:
+    """The Stripe features attached to a product: the id of each, and that of its attachment, which takes it off."""
+    options = options_for(merchant)
+    with calling():
+        pages = client().v1.products.features.list(product_stripe_id, {"limit": 100}, options)
+        return {row.entitlement_feature.id: row.id for row in pages.auto_paging_iter()}
+
+
+def active_meter(merchant: "Merchant", event_name: str) -> str | None:
+    """The Stripe id of the meter that counts events of a name; of one name there is one active meter at most."""
+    options = options_for(merchant)
+    with calling():
+        pages = client().v1.billing.meters.list({"status": "active", "limit": 100}, options)
+        return next((row.id for row in pages.auto_paging_iter() if row.event_name == event_name), None)
 
 
 def payment_to_finish(merchant: "Merchant", invoice_id: str) -> dict[str, Any]:

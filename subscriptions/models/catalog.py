@@ -12,6 +12,7 @@ class Product(StripeMirrored):
     name = models.TextField()
     description = models.TextField(blank=True)
     active = models.BooleanField(default=True)
+    default_price_id = models.TextField(blank=True, help_text="Stripe's id of the price that Stripe sells it at.")
     metadata = models.JSONField(default=dict, blank=True)
 
     class Meta:
@@ -24,20 +25,39 @@ class Product(StripeMirrored):
 
 
 class ProductVersion(MerchantOwned):
-    """What a product was at one time: its prices and its limits. Subscribers keep the version they bought."""
+    """What a product was at one time: its prices and its limits. Subscribers keep the version they bought.
+
+    `includes` is what Stripe's metadata says (`features.py`); the entitlements' rows are made from it.
+    `published` is false while Stripe has some of its prices and its product does not name it yet, or never will.
+    """
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
+    includes = models.JSONField(default=dict, blank=True)
+    published = models.BooleanField(default=True)
+    refreshed_through = models.UUIDField(
+        null=True, help_text="Its features have changed, and subscriptions up to this id have followed; null: all have."
+    )
 
     class Meta:
         db_table = "product_versions"
         constraints = (
             models.UniqueConstraint(fields=["merchant", "product", "number"], name="product_versions_number"),
         )
+        indexes = (
+            models.Index(
+                fields=["refreshed_through"],
+                condition=Q(refreshed_through__isnull=False),
+                name="product_versions_to_refresh",
+            ),
+        )
 
 
 class Price(StripeMirrored):
-    """`unit_amount` is in minor units and null for tiers; `unit_amount_decimal` is exact, to 12 places."""
+    """`unit_amount` is in minor units and null for tiers; `unit_amount_decimal` is exact, to 12 places.
+
+    `origin_id` is the Stripe id of the price that its line began with, in an earlier version; empty for that one.
+    """
 
     class Interval(models.TextChoices):
         DAY = "day"
@@ -59,9 +79,13 @@ class Price(StripeMirrored):
     interval = models.CharField(max_length=10, choices=Interval.choices, blank=True, help_text="Empty: paid once.")
     interval_count = models.PositiveIntegerField(default=1)
     usage_type = models.CharField(max_length=10, choices=UsageType.choices, default=UsageType.LICENSED)
+    meter_id = models.TextField(blank=True, help_text="Stripe's id of the meter that counts what is billed.")
+    transform_quantity = models.JSONField(null=True, help_text="{divide_by, round}: units are sold in packages.")
+    tax_behavior = models.TextField(default="unspecified")
     lookup_key = models.TextField(blank=True)
     nickname = models.TextField(blank=True)
     active = models.BooleanField(default=True)
+    origin_id = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
     class Meta:

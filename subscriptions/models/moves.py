@@ -3,7 +3,7 @@
 from django.db import models
 
 from billingos.common.models import MerchantOwned
-from billingos.merchants.models import User
+from billingos.merchants.models import Proration, User
 from subscriptions.models.catalog import Product, ProductVersion
 from subscriptions.models.subscriptions import Subscription
 
@@ -24,7 +24,7 @@ class VersionMigration(MerchantOwned):
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="migrations")
     target = models.ForeignKey(ProductVersion, on_delete=models.PROTECT, related_name="migrations")
     when = models.CharField(max_length=10, choices=When.choices)
-    proration = models.TextField()
+    proration = models.CharField(max_length=20, choices=Proration.choices, help_text="Of moves that happen now.")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
     started_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     finished_at = models.DateTimeField(null=True)
@@ -58,6 +58,7 @@ class VersionMigrationStep(MerchantOwned):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     reason = models.TextField(blank=True, help_text="Why it was skipped or has failed.")
+    schedule_id = models.TextField(blank=True, help_text="Stripe's id of the schedule that a move at renewal is in.")
     currency = models.CharField(max_length=3)
     mrr_before = models.BigIntegerField()
     mrr_after = models.BigIntegerField(null=True)
@@ -70,4 +71,11 @@ class VersionMigrationStep(MerchantOwned):
                 fields=["merchant", "migration", "subscription"], name="version_migration_steps_once"
             ),
         )
-        indexes = (models.Index(fields=["merchant", "migration", "status", "id"], name="version_migration_steps_next"),)
+        indexes = (
+            models.Index(fields=["merchant", "migration", "status", "id"], name="version_migration_steps_next"),
+            models.Index(
+                fields=["merchant", "subscription"],
+                condition=models.Q(status="scheduled"),
+                name="version_migration_steps_due",
+            ),
+        )

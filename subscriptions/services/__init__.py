@@ -3,7 +3,7 @@
 from subscriptions.items import Item
 from subscriptions.services.balances import adjust_balance
 from subscriptions.services.cancellations import cancel_subscription, keep_subscription, reactivate_subscription
-from subscriptions.services.catalog import create_price, create_product
+from subscriptions.services.catalog import Metering, create_price, create_product
 from subscriptions.services.changes import change_subscription, preview_change, unschedule_change
 from subscriptions.services.charges import (
     ChargeLine,
@@ -33,12 +33,16 @@ from subscriptions.services.lifecycle import Terms, Trial, create_subscription, 
 from subscriptions.services.pauses import extend_trial, pause_subscription, resume_subscription
 from subscriptions.services.payment_methods import attach_payment_method, detach_payment_method
 from subscriptions.services.refunds import create_refund, payment_of_invoice
+from subscriptions.services.versions import Addition, Edit, edit_product, update_price
 
 __all__ = [
+    "Addition",
     "ChargeLine",
     "CreditLine",
     "Crediting",
+    "Edit",
     "Item",
+    "Metering",
     "Sale",
     "Terms",
     "Trial",
@@ -53,6 +57,7 @@ __all__ = [
     "create_refund",
     "create_subscription",
     "detach_payment_method",
+    "edit_product",
     "expire_checkout",
     "extend_trial",
     "finalize_invoice",
@@ -72,6 +77,7 @@ __all__ = [
     "start_free_plan",
     "take_in",
     "unschedule_change",
+    "update_price",
     "update_subscription",
     "void_credit_note",
     "void_invoice",

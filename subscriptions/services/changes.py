@@ -42,7 +42,7 @@ def change_subscription(
     """
     row = execute(
         merchant=merchant,
-        calls=lambda: _calls(_planned(subscription, wish)),
+        calls=lambda: change_calls(_planned(subscription, wish)),
         key=key,
         claim=claim_on(subscription),
         request=["change", subscription.stripe_id, _as_json(wish)],
@@ -88,7 +88,8 @@ def _planned(subscription: Subscription, wish: Wish) -> Change:
     return plan_change(row, held, wish, settings_of(row.merchant_id), row.customer.now())
 
 
-def _calls(change: Change) -> list[Call]:
+def change_calls(change: Change) -> list[Call]:
+    """The calls that carry out a change, first of which lets go of one that was to come later."""
     released, target = release_calls(change.subscription), change.subscription.stripe_id
     if change.at_once:
         pays = change.subscription.collection_method == AUTOMATIC

@@ -12,11 +12,8 @@ from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.registries import StripeObject, projects, publish
 from customers.sync import customer_of
 from subscriptions.events import VersionDescribed
-from subscriptions.features import KEY as FEATURES
-from subscriptions.features import from_metadata
+from subscriptions.features import ORIGIN, VERSION, Features, from_metadata
 from subscriptions.models import Coupon, Price, Product, ProductVersion, PromotionCode
-
-VERSION = "billingos_version"
 
 
 def own_metadata(stripe_object: StripeObject) -> dict[str, str]:
@@ -44,28 +41,43 @@ def sync_product(merchant_id: UUID, product: StripeObject, event_at: datetime | 
             "name": product["name"],
             "description": product.get("description") or "",
             "active": product["active"],
+            "default_price_id": reference(product.get("default_price")),
             "metadata": own_metadata(product),
         },
     )
-    version = _version(row, product)
-    publish(VersionDescribed(merchant_id, version.id, from_metadata(product.get("metadata") or {})))
+    version = _version(row, product, names_present=True)
+    _describe(version, from_metadata(product.get("metadata") or {}))
     return row
 
 
 def current_version(product: Product) -> ProductVersion | None:
     """The version that new subscribers get."""
-    return product.versions.order_by("-number").first()
+    return product.versions.filter(published=True).order_by("-number").first()
 
 
-def _version(product: Product, described: StripeObject) -> ProductVersion:
-    """The version that the metadata of a product or price names; where it names none, the present one."""
+def _version(product: Product, described: StripeObject, *, names_present: bool = False) -> ProductVersion:
+    """The version that the metadata of a product or price names; where it names none, the present one. A version later
+    than the present one is published once the product itself names it."""
     named = str((described.get("metadata") or {}).get(VERSION, ""))
     current = current_version(product)
     if current and not named.isdecimal():
         return current
     number = int(named) if named.isdecimal() and 0 < int(named) < 2**31 else 1
-    version, _ = ProductVersion.objects.get_or_create(merchant_id=product.merchant_id, product=product, number=number)
+    published = names_present or current is None or number <= current.number
+    version, _ = ProductVersion.objects.get_or_create(
+        merchant_id=product.merchant_id, product=product, number=number, defaults={"published": published}
+    )
+    if published and not version.published:
+        version.published = True
+        version.save(update_fields=["published"])
     return version
+
+
+def _describe(version: ProductVersion, features: Features) -> None:
+    if version.includes != features:
+        version.includes = features
+        version.save(update_fields=["includes"])
+    publish(VersionDescribed(version.merchant_id, version.id, features))
 
 
 @projects("price", Price)
@@ -84,7 +96,17 @@ def sync_price(merchant_id: UUID, price: StripeObject, event_at: datetime | None
         columns["version"] = _version_of_price(merchant_id, price)
     elif price.get("tiers") is None:
         del columns["tiers"]  # Stripe leaves tiers out unless asked for them
-    return write_mirrored(Price, merchant_id, price, event_at, columns)
+    row = write_mirrored(Price, merchant_id, price, event_at, columns)
+    _describe_earlier(row, price.get("metadata") or {})
+    return row
+
+
+def _describe_earlier(price: Price, metadata: dict[str, str]) -> None:
+    """Of the present version the product says what it includes; of any other its prices do."""
+    version = price.version
+    current = current_version(version.product)
+    if VERSION in metadata and (current is None or current.id != version.id):
+        _describe(version, from_metadata(metadata))
 
 
 def _price_columns(price: StripeObject) -> dict[str, Any]:
@@ -100,24 +122,24 @@ def _price_columns(price: StripeObject) -> dict[str, Any]:
         "interval": recurring.get("interval") or "",
         "interval_count": recurring.get("interval_count") or 1,
         "usage_type": recurring.get("usage_type") or Price.UsageType.LICENSED,
+        "meter_id": recurring.get("meter") or "",
+        "transform_quantity": price.get("transform_quantity"),
+        "tax_behavior": price.get("tax_behavior") or "unspecified",
         "lookup_key": price.get("lookup_key") or "",
         "nickname": price.get("nickname") or "",
         "active": price["active"],
+        "origin_id": str((price.get("metadata") or {}).get(ORIGIN, "")),
         "metadata": own_metadata(price),
     }
 
 
 def _version_of_price(merchant_id: UUID, price: StripeObject) -> ProductVersion:
-    """Made if the price comes before its product's news; the price says itself what its version includes."""
+    """Made if the price comes before its product's news."""
     stripe_id = reference(price["product"])
     product = Product.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
     if product is None:
         raise MissingReference("product", stripe_id)
-    version = _version(product, price)
-    metadata = price.get("metadata") or {}
-    if FEATURES in metadata:
-        publish(VersionDescribed(merchant_id, version.id, from_metadata(metadata)))
-    return version
+    return _version(product, price)
 
 
 def price_of(merchant_id: UUID, value: Any) -> Price:

@@ -14,7 +14,7 @@ from billingos.dashboard.prices import price_words, tier_texts, tiers_rule
 from billingos.ui.listing import NEWEST, Filter, Listing, Order
 from entitlements.selectors import products as products_with_features
 from subscriptions.models import Price, Product, ProductVersion
-from subscriptions.standing import Standing, standing_of_products
+from subscriptions.standing import Standing, standing_of_products, standing_of_versions
 
 ORDERS = (NEWEST, Order("name", "Name", "name", descending=False))
 STATE = Filter("state", "State", [("active", "Active"), ("archived", "Archived")])
@@ -74,6 +74,7 @@ def products(visit: Visit) -> HttpResponseBase:
 class Version:
     version: ProductVersion
     prices: Sequence[PriceLine]
+    standing: Standing
 
 
 @merchant_page("products")
@@ -85,11 +86,12 @@ def product(visit: Visit, product_id: UUID) -> HttpResponseBase:
             raise Http404
         prices = _prices(merchant_id, [found])
         standing = standing_of_products(merchant_id, [found])[found.id]
+        standings = standing_of_versions(merchant_id, found.versions.all())
     by_version: dict[UUID, list[PriceLine]] = defaultdict(list)
     for price in prices.values():
         if price.deleted_at is None:
             by_version[price.version_id].append(_line(price))
-    versions = [Version(version, by_version[version.id]) for version in found.versions.all()]
+    versions = [Version(version, by_version[version.id], standings[version.id]) for version in found.versions.all()]
     return visit.render(
         "dashboard/products/detail.html",
         {"product": found, "versions": versions, "standing": standing},

@@ -1,4 +1,4 @@
-"""/api/features, /api/products, /api/entitlements/check"""
+"""/api/products: products with the features that they include."""
 
 from typing import Any
 
@@ -6,56 +6,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billingos.api.idempotency import idempotency_key, idempotent
-from billingos.api.schema import page_of, reads, writes
-from billingos.api.serializers import ListQuery, valid_body, valid_query
+from billingos.api.schema import changes, page_of, reads, writes
+from billingos.api.serializers import valid_body
 from billingos.api.views import MerchantView, find, list_query, list_response, merchant_of
 from billingos.common.errors import InvalidRequest
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
-from customers.selectors import get_customer
 from entitlements import selectors, services
 from entitlements.models import Feature
-from entitlements.serializers import (
-    BalanceSerializer,
-    CheckQuery,
-    CreateFeature,
-    CreateProduct,
-    FeatureSerializer,
-    ProductListQuery,
-    ProductSerializer,
-)
-from usage.selectors import get_meter
-
-
-class FeaturesView(MerchantView):
-    area = "catalog"
-
-    @reads("List features", page_of(FeatureSerializer), ListQuery)
-    def get(self, request: Request) -> Response:
-        rows = selectors.features(merchant_of(request).id)
-        return list_response(request, rows, FeatureSerializer, list_query(request))
-
-    @writes("Create a feature", CreateFeature, FeatureSerializer)
-    @idempotent
-    def post(self, request: Request) -> Response:
-        fields = valid_body(CreateFeature, request.data)
-        merchant = merchant_of(request)
-        with scope(merchant.id):
-            meter = get_meter(merchant.id, fields.pop("meter")) if "meter" in fields else None
-        feature = services.create_feature(merchant=merchant, meter=meter, key=idempotency_key(request), **fields)
-        with scope(merchant.id):
-            return Response(FeatureSerializer(feature).data, status=201)
-
-
-class FeatureView(MerchantView):
-    area = "catalog"
-
-    @reads("Retrieve a feature", FeatureSerializer, not_found=True)
-    def get(self, request: Request, feature_id: str) -> Response:
-        merchant = merchant_of(request)
-        with scope(merchant.id):
-            row = find(selectors.features(merchant.id), feature_id, noun="feature")
-            return Response(FeatureSerializer(row).data)
+from entitlements.serializers import CreateProduct, ProductListQuery, ProductSerializer, UpdateProduct
 
 
 class ProductsView(MerchantView):
@@ -73,7 +32,7 @@ class ProductsView(MerchantView):
         fields = valid_body(CreateProduct, request.data)
         merchant = merchant_of(request)
         with scope(merchant.id):
-            inclusions = _inclusions(merchant, fields.pop("features", []))
+            inclusions = inclusions_of(merchant, fields.pop("features", []))
         product = services.create_product_with_features(
             merchant=merchant, inclusions=inclusions, key=idempotency_key(request), **fields
         )
@@ -91,21 +50,20 @@ class ProductView(MerchantView):
             row = find(selectors.products(merchant.id), product_id, noun="product")
             return Response(ProductSerializer(row).data)
 
-
-class CheckView(MerchantView):
-    area = "entitlements"
-
-    @reads("Check an entitlement", BalanceSerializer, CheckQuery, not_found=True)
-    def get(self, request: Request) -> Response:
-        query = valid_query(CheckQuery, request.query_params)
+    @changes("Change a product", UpdateProduct, ProductSerializer)
+    def patch(self, request: Request, product_id: str) -> Response:
         merchant = merchant_of(request)
         with scope(merchant.id):
-            customer = get_customer(merchant.id, query["customer_id"])
-            feature = selectors.get_feature(merchant.id, query["feature"])
-            return Response(BalanceSerializer(selectors.check(customer, feature)).data)
+            product = find(selectors.products(merchant.id), product_id, noun="product")
+        fields = valid_body(UpdateProduct, request.data)
+        with scope(merchant.id):
+            inclusions = inclusions_of(merchant, fields.pop("features")) if "features" in fields else None
+        services.update_product(merchant=merchant, product=product, fields=fields, inclusions=inclusions)
+        with scope(merchant.id):
+            return Response(ProductSerializer(selectors.products(merchant.id).get(id=product.id)).data)
 
 
-def _inclusions(merchant: Merchant, wanted: list[dict[str, Any]]) -> list[services.Inclusion]:
+def inclusions_of(merchant: Merchant, wanted: list[dict[str, Any]]) -> list[services.Inclusion]:
     """Raises NotFound for an unknown feature, InvalidRequest for a limit where none can be."""
     inclusions: list[services.Inclusion] = []
     for index, entry in enumerate(wanted):
