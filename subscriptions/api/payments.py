@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from billingos.api.idempotency import idempotency_key, idempotent
 from billingos.api.pagination import page_body
 from billingos.api.schema import page_of, reads, writes
-from billingos.api.serializers import ListQuery, valid_body
+from billingos.api.serializers import DeletedSerializer, ListQuery, valid_body
 from billingos.api.views import MerchantView, find, list_query, list_response, merchant_of
 from billingos.common.errors import InvalidRequest
 from billingos.common.mirrored import reference
@@ -27,7 +27,6 @@ from subscriptions.serializers.payments import (
     AttachPaymentMethod,
     BalanceTransactionSerializer,
     CreateRefund,
-    DeletedSerializer,
     PaymentListQuery,
     PaymentMethodSerializer,
     PaymentSerializer,

@@ -115,12 +115,6 @@ class AttachPaymentMethod(StrictSerializer):
     set_default = serializers.BooleanField(default=True, help_text="Whether it pays from now on, subscriptions too.")
 
 
-class DeletedSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    object = serializers.CharField()
-    deleted = serializers.BooleanField()
-
-
 class AdjustBalance(StrictSerializer):
     amount = IntegerField(
         min_value=-MAX_AMOUNT,

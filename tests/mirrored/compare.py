@@ -22,7 +22,8 @@ from subscriptions.models import (
     SubscriptionSchedule,
 )
 from subscriptions.mrr import Discounts, DiscountTerms, item_mrrs
-from tests.mirrored.fields import TABLE, id_of
+from tests.mirrored.fields import TABLE
+from tests.mirrored.reading import id_of
 
 TIERS: dict[str, Any] = {}  # they never change
 Objects = dict[str, dict[str, Any]]

@@ -4,10 +4,6 @@
 models, and `compare.py` holds rows to Stripe.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from customers.models import Customer, PaymentMethod
@@ -25,101 +21,24 @@ from subscriptions.models import (
     Subscription,
     SubscriptionItem,
     SubscriptionSchedule,
+    TaxRate,
 )
-
-Convert = Callable[[Any], Any]
-
-
-def text(value: Any) -> str:
-    return value or ""
-
-
-def same(value: Any) -> Any:
-    return value
-
-
-def number(value: Any) -> int:
-    return value or 0
-
-
-def instant(value: Any) -> datetime | None:
-    return None if value is None else datetime.fromtimestamp(value, tz=UTC)
-
-
-def id_of(value: Any) -> str:
-    return str(value["id"]) if isinstance(value, dict) else value or ""
-
-
-def ids_of(value: Any) -> list[str]:
-    return [id_of(entry) for entry in value or []]
-
-
-def present(value: Any) -> bool:
-    return bool(value)
-
-
-def exact(value: Any) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
-
-
-def total(value: Any) -> int:
-    return sum(entry["amount"] for entry in value or [])
-
-
-def listed(value: Any) -> list[Any]:
-    return value or []
-
-
-def own(value: Any) -> dict[str, str]:
-    return {key: entry for key, entry in (value or {}).items() if not key.startswith("billingos_")}
-
-
-def rates(value: Any) -> list[dict[str, Any]]:
-    return [
-        {"id": rate["id"], "percentage": str(rate["percentage"]), "inclusive": rate["inclusive"]}
-        for rate in value or []
-    ]
-
-
-def shares_of_tax(value: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "rate": tax["tax_rate_details"]["tax_rate"],
-            "amount": tax["amount"],
-            "taxable_amount": tax["taxable_amount"],
-            "behavior": tax["tax_behavior"],
-        }
-        for tax in value or []
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """`column` of a row is `path` of Stripe's object, as `convert` reads it. A path has dots; `*` is the kind's own
-    name (a card's details are under `card`)."""
-
-    column: str
-    path: str
-    convert: Convert = same
-
-    def expected(self, stripe_object: dict[str, Any]) -> Any:
-        found: Any = stripe_object
-        for step in self.path.split("."):
-            if not isinstance(found, dict):
-                return self.convert(None)
-            found = found.get(stripe_object["type"] if step == "*" else step)
-        return self.convert(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Mirrored:
-    """A model and its fields. `calculated` are columns of ours that follow from several of Stripe's, with the place
-    that says how; `pointers` are foreign keys, with the path of the id they stand for."""
-
-    fields: tuple[Field, ...]
-    pointers: dict[str, str]
-    calculated: dict[str, str]
-
+from tests.mirrored.reading import (
+    Field,
+    Mirrored,
+    exact,
+    id_of,
+    ids_of,
+    instant,
+    listed,
+    number,
+    own,
+    present,
+    rates,
+    shares_of_tax,
+    text,
+    total,
+)
 
 TABLE: dict[Any, Mirrored] = {
     Customer: Mirrored(
@@ -343,6 +262,17 @@ TABLE: dict[Any, Mirrored] = {
             "proration": "parent.subscription_item_details or invoice_item_details",
         },
     ),
+    TaxRate: Mirrored(
+        (
+            Field("display_name", "display_name"),
+            Field("percentage", "percentage", exact),
+            Field("inclusive", "inclusive"),
+            Field("country", "country", text),
+            Field("active", "active"),
+        ),
+        {},
+        {},
+    ),
     Payment: Mirrored(
         (
             Field("status", "status"),
@@ -402,6 +332,7 @@ TABLE: dict[Any, Mirrored] = {
             Field("memo", "memo", text),
             Field("pdf", "pdf", text),
             Field("voided_at", "voided_at", instant),
+            Field("refund_stripe_ids", "refunds", lambda value: [id_of(entry["refund"]) for entry in value or []]),
             Field("metadata", "metadata", own),
         ),
         {"customer": "customer", "invoice": "invoice"},
