@@ -78,11 +78,11 @@ def test_quantity_alone(basic: Shop) -> None:
 def test_what_was_shown_is_charged_an_hour_later(basic: Shop) -> None:
     wanted: list[dict[str, int | None]] = [{"pro": 1}, {"pro_year": 1}]
     for items in wanted:
-        shown = preview(basic, items)
+        shown = preview(basic, items, when="now")
         clock = basic.v1.test_helpers.test_clocks.retrieve(basic.clock, None, basic.account)
         basic.advance_to(clock.frozen_time + 3600)
-        assert preview(basic, items)["now"]["total"] != shown["now"]["total"]
-        assert change(basic, items, proration_at=shown["proration_at"]).status_code == 200
+        assert preview(basic, items, when="now")["now"]["total"] != shown["now"]["total"]
+        assert change(basic, items, when="now", proration_at=shown["proration_at"]).status_code == 200
         basic.deliveries.flush()
         assert basic.invoices()[-1].total == shown["now"]["total"]
 
