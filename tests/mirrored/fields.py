@@ -54,6 +54,10 @@ def ids_of(value: Any) -> list[str]:
     return [id_of(entry) for entry in value or []]
 
 
+def refunds_of(value: Any) -> list[str]:
+    return [id_of(entry["refund"]) for entry in value or []]
+
+
 def present(value: Any) -> bool:
     return bool(value)
 
@@ -396,6 +400,7 @@ TABLE: dict[Any, Mirrored] = {
             Field("reason", "reason", text),
             Field("memo", "memo", text),
             Field("pdf", "pdf", text),
+            Field("refund_stripe_ids", "refunds", refunds_of),
             Field("voided_at", "voided_at", instant),
             Field("metadata", "metadata", own),
         ),
