@@ -52,6 +52,6 @@ def _document(session: PortalSession, invoice_id: UUID, kind: str) -> Document |
     with scope(session.merchant_id):
         row = invoices(session.customer).filter(id=invoice_id).first()
     try:
-        return document_of(merchant=session.merchant, invoice=row, kind=kind) if row else None
+        return document_of(merchant=session.merchant, invoice_id=row.id, kind=kind) if row else None
     except BillingError:
         return None

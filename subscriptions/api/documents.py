@@ -34,4 +34,4 @@ def _document(request: Request, invoice_id: str) -> Document:
     merchant = merchant_of(request)
     with scope(merchant.id):
         row = find(payment_selectors.merchant_invoices(merchant.id), invoice_id, noun="invoice")
-    return document_of(merchant=merchant, invoice=row, kind=query["type"])
+    return document_of(merchant=merchant, invoice_id=row.id, kind=query["type"])

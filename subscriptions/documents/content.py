@@ -4,13 +4,14 @@ Times are UTC days, amounts are formatted in the invoice's currency. Who is bill
 was when it was finalized.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from django.utils.formats import date_format
 
-from billingos.common.errors import Conflict
+from billingos.common.errors import Conflict, NotFound
 from billingos.common.tenancy import scope
 from billingos.merchants.countries import COUNTRIES
 from billingos.merchants.models import Branding, Merchant
@@ -19,7 +20,7 @@ from billingos.merchants.tax_ids import tax_id_name
 from billingos.ui.money import money_text
 from customers.cards import NAMES
 from subscriptions.documents.sums import Row, sums_of
-from subscriptions.models import Invoice, InvoiceLine, TaxRate
+from subscriptions.models import Invoice, InvoiceLine, Refund, TaxRate
 from subscriptions.payment_selectors import refunds, tax_rates, whole_invoices
 from subscriptions.services.effects import settle_all
 
@@ -78,22 +79,33 @@ class Document:
         return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
 
 
-def document_of(*, merchant: Merchant, invoice: Invoice, kind: str = INVOICE) -> Document:
-    """The document of an invoice. Outside of any scope: a tax rate that is not here yet is asked for. Raises Conflict
-    for the receipt of what is not paid."""
-    if kind == RECEIPT and invoice.status != Invoice.Status.PAID:
-        raise Conflict("There is a receipt only for what is paid.", code="invoice_status", param="type")
+def document_of(*, merchant: Merchant, invoice_id: UUID, kind: str = INVOICE) -> Document:
+    """The document of an invoice, by our id. Outside of any scope: a tax rate that is not here yet is asked for. Raises
+    NotFound, and Conflict for the receipt of what is not paid."""
     with scope(merchant.id):
-        row = whole_invoices(merchant.id).get(id=invoice.id)
-        named = {tax["rate"] for line in row.lines.all() for tax in line.taxes}
-        missing = named - set(tax_rates(merchant.id, list(named)))
-    settle_all(merchant, [("tax_rate", name) for name in sorted(missing)])
-    with scope(merchant.id):
-        return _document(merchant, branding_of(merchant.id), row, tax_rates(merchant.id, list(named)), kind)
+        row = whole_invoices(merchant.id).filter(id=invoice_id).first()
+        if row is None:
+            raise NotFound("No such invoice.", param="id")
+        if kind == RECEIPT and row.status != Invoice.Status.PAID:
+            raise Conflict("There is a receipt only for what is paid.", code="invoice_status", param="type")
+        branding = branding_of(merchant.id)
+        given_back = list(refunds(merchant.id, invoice=row).order_by("id"))
+        named = sorted({tax["rate"] for line in row.lines.all() for tax in line.taxes})
+        rates = tax_rates(merchant.id, named) if named else {}
+    if missing := [name for name in named if name not in rates]:
+        settle_all(merchant, [("tax_rate", name) for name in missing])
+        with scope(merchant.id):
+            rates = tax_rates(merchant.id, named)
+    return _document(merchant, branding, row, given_back, rates, kind)
 
 
 def _document(
-    merchant: Merchant, branding: Branding, invoice: Invoice, rates: dict[str, TaxRate], kind: str
+    merchant: Merchant,
+    branding: Branding,
+    invoice: Invoice,
+    given_back: Sequence[Refund],
+    rates: Mapping[str, TaxRate],
+    kind: str,
 ) -> Document:
     lines = list(invoice.lines.all())
     return Document(
@@ -106,7 +118,7 @@ def _document(
         buyer=_buyer(invoice),
         lines=[_line(line, invoice.currency) for line in lines],
         sums=sums_of(invoice, lines, rates),
-        movements=list(_movements(invoice)),
+        movements=list(_movements(invoice, given_back)),
         notes=list(_notes(invoice)),
         footer=branding.receipt_footer,
         contact=" · ".join(text for text in (branding.support_email, branding.website) if text),
@@ -189,7 +201,7 @@ def _line(line: InvoiceLine, currency: str) -> Line:
     )
 
 
-def _movements(invoice: Invoice) -> Iterator[Row]:
+def _movements(invoice: Invoice, given_back: Sequence[Refund]) -> Iterator[Row]:
     """What was credited and given back after it was issued, oldest first."""
     for note in invoice.credit_notes.all():
         if note.status == "issued":
@@ -197,7 +209,7 @@ def _movements(invoice: Invoice) -> Iterator[Row]:
     methods = [text for link in invoice.payments.all() if (text := _paid_with(link))]
     to = f" to {methods[0]}" if methods else ""
     noted = {name: note.number for note in invoice.credit_notes.all() for name in note.refund_stripe_ids}
-    for refund in refunds(invoice.merchant_id, invoice=invoice).order_by("id"):
+    for refund in given_back:
         if refund.status in {"succeeded", "pending"}:
             of = f" (of credit note {noted[refund.stripe_id]})" if refund.stripe_id in noted else ""
             yield Row(f"Refunded{to}{of}, {day(refund.stripe_created_at)}", _minus(refund.amount, invoice.currency))

