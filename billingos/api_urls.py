@@ -21,6 +21,20 @@ from entitlements.api.versions import ProductVersionsView
 from insights.api import InsightsView, MrrView
 from subscriptions.api.changes import ChangeSubscriptionView, PreviewChangeView, UnscheduleChangeView
 from subscriptions.api.coupons import CouponsView, CouponView, PromotionCodesView, PromotionCodeView
+from subscriptions.api.documents import InvoicePageView, InvoicePdfView
+from subscriptions.api.invoices import (
+    CreditNotesView,
+    CreditNoteView,
+    FinalizeInvoiceView,
+    InvoicesView,
+    InvoiceView,
+    PayInvoiceView,
+    PreviewCreditNoteView,
+    SendInvoiceView,
+    UpcomingInvoiceView,
+    VoidCreditNoteView,
+    VoidInvoiceView,
+)
 from subscriptions.api.lifecycle import (
     CancelSubscriptionView,
     ExtendTrialView,
@@ -40,11 +54,25 @@ from subscriptions.api.moves import (
     PreviewMigrationView,
     ResumeMigrationView,
 )
+from subscriptions.api.payments import (
+    BalanceTransactionsView,
+    BalanceView,
+    PaymentMethodsView,
+    PaymentMethodView,
+    PaymentsView,
+    PaymentView,
+    RefundsView,
+    RefundView,
+)
 from usage.api import MetersView, TrackUsageView, UsageEventsView
 
 urlpatterns = [
     path("customers", CustomersView.as_view()),
     path("customers/<str:customer_id>", CustomerView.as_view()),
+    path("customers/<str:customer_id>/balance", BalanceView.as_view()),
+    path("customers/<str:customer_id>/balance-transactions", BalanceTransactionsView.as_view()),
+    path("customers/<str:customer_id>/payment-methods", PaymentMethodsView.as_view()),
+    path("customers/<str:customer_id>/payment-methods/<str:payment_method_id>", PaymentMethodView.as_view()),
     path("features", FeaturesView.as_view()),
     path("features/<str:feature_id>", FeatureView.as_view()),
     path("products", ProductsView.as_view()),
@@ -77,6 +105,23 @@ urlpatterns = [
     path("checkout/sessions", CheckoutSessionsView.as_view()),
     path("checkout/sessions/<str:session_id>", CheckoutSessionView.as_view()),
     path("checkout/sessions/<str:session_id>/expire", ExpireCheckoutSessionView.as_view()),
+    path("subscriptions/<str:subscription_id>/upcoming-invoice", UpcomingInvoiceView.as_view()),
+    path("invoices", InvoicesView.as_view()),
+    path("invoices/<str:invoice_id>", InvoiceView.as_view()),
+    path("invoices/<str:invoice_id>/document", InvoicePageView.as_view()),
+    path("invoices/<str:invoice_id>/document.pdf", InvoicePdfView.as_view()),
+    path("invoices/<str:invoice_id>/finalize", FinalizeInvoiceView.as_view()),
+    path("invoices/<str:invoice_id>/pay", PayInvoiceView.as_view()),
+    path("invoices/<str:invoice_id>/send", SendInvoiceView.as_view()),
+    path("invoices/<str:invoice_id>/void", VoidInvoiceView.as_view()),
+    path("credit-notes", CreditNotesView.as_view()),
+    path("credit-notes/preview", PreviewCreditNoteView.as_view()),
+    path("credit-notes/<str:credit_note_id>", CreditNoteView.as_view()),
+    path("credit-notes/<str:credit_note_id>/void", VoidCreditNoteView.as_view()),
+    path("payments", PaymentsView.as_view()),
+    path("payments/<str:payment_id>", PaymentView.as_view()),
+    path("refunds", RefundsView.as_view()),
+    path("refunds/<str:refund_id>", RefundView.as_view()),
     path("entitlements/check", CheckView.as_view()),
     path("meters", MetersView.as_view()),
     path("usage/track", TrackUsageView.as_view()),

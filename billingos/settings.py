@@ -188,8 +188,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
+        "ChangePaymentEnum": "subscriptions.serializers.changes.CHANGE_PAYMENT",
+        "FirstPaymentEnum": "subscriptions.serializers.lifecycle.FIRST_PAYMENT",
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
         "MigrationProrationEnum": "subscriptions.moving.PRORATIONS",
+        "CreditNoteReasonEnum": "subscriptions.models.CreditNote.Reason",
+        "RefundReasonEnum": "subscriptions.models.Refund.Reason",
         "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
         "UsageTypeEnum": "subscriptions.models.Price.UsageType",
     },

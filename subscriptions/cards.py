@@ -98,8 +98,8 @@ def leave_new_card_to_sweep(*, merchant_id: UUID, setup_intent: StripeObject) ->
         leave_to_sweep(merchant_id=merchant_id, calls=[call], key=_key(setup_intent["id"], call))
 
 
-def default_calls(customer: Customer, method: str) -> list[Call]:
-    """A subscription may have a default of its own, which would go on paying."""
+def default_calls(customer: Customer, method: str | dict[str, int]) -> list[Call]:
+    """A subscription may have a default of its own, which would go on paying. `method` may be a `made_by`."""
     settings = {"invoice_settings": {"default_payment_method": method}}
     living = [row for row in subscriptions(customer.merchant_id, customer=customer) if not row.has_ended]
     return [

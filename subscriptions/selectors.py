@@ -157,7 +157,7 @@ def scheduled_change(subscription: Subscription) -> dict[str, Any] | None:
     """`{at, items: [{price, quantity}]}` of the next change that Stripe will make by itself, prices by their Stripe
     ids; of a row of `subscriptions`."""
     scheduled = getattr(subscription, "scheduled", None)
-    if not scheduled or not scheduled["ends_at"]:
+    if not scheduled or not scheduled["ends_at"] or subscription.has_ended:
         return None
     ends_at = datetime.fromisoformat(scheduled["ends_at"]).astimezone(UTC)
     phase = next((phase for phase in scheduled["phases"] if phase["start_date"] >= ends_at.timestamp()), None)

@@ -67,6 +67,8 @@ def record_subscription(merchant_id: UUID, event: StripeEvent) -> None:
     "credit_note.created",
     "credit_note.updated",
     "credit_note.voided",
+    "tax_rate.created",
+    "tax_rate.updated",
 )
 def apply_object(merchant_id: UUID, event: StripeEvent) -> None:
     """The event's object becomes its row."""

@@ -43,6 +43,7 @@ def fill_the_mirror(scene: Scene) -> None:
     v1.credit_notes.create({"invoice": str(invoice.id), "amount": 100, "credit_amount": 100}, account)
     schedule = v1.subscription_schedules.create({"from_subscription": subscription}, account)
     v1.subscription_schedules.release(str(schedule.id), None, account)
+    v1.tax_rates.create({"display_name": "VAT", "percentage": 19, "inclusive": False}, account)
     scene.deliveries.flush()
     merchant_id = scene.api.merchant.id
     with scope(merchant_id):

@@ -5,6 +5,8 @@ from typing import Any
 
 import stripe
 
+from billingos.common.tenancy import scope
+from billingos.merchants.models import BillingSettings
 from tests.factories import unique
 from tests.fixtures import Api, Deliveries
 
@@ -67,3 +69,10 @@ def paying_customer(
     subscription = api.made("/subscriptions", order)
     deliveries.flush()
     return Scene(api, stripe_client, deliveries, clock.id, product, price, customer, subscription)
+
+
+def allow_several(scene: Scene) -> None:
+    """Lets a customer subscribe to a product more than once."""
+    merchant = scene.api.merchant
+    with scope(merchant.id):
+        BillingSettings.objects.for_merchant(merchant.id).update(one_subscription_per_product=False)

@@ -32,18 +32,22 @@ from tests.scenes import Scene
 
 class Road(BaseHTTPRequestHandler):
     """The way to Stripe, with accidents: `lose_answers` requests arrive but their answers are lost; `lose_requests` are
-    lost on the way there."""
+    lost on the way there; with `lose_gets` nothing can be asked for."""
 
     protocol_version = "HTTP/1.1"
     upstream: ClassVar[str]
     lose_answers: ClassVar[int] = 0
     lose_requests: ClassVar[int] = 0
+    lose_gets: ClassVar[bool] = False
     meanwhile: ClassVar[Callable[[], None] | None] = None
     passed: ClassVar[int] = 0
 
     def _pass(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if self.command == "GET" and Road.lose_gets:
+            self.close_connection = True
+            return
         if self.command == "POST" and Road.lose_requests:
             Road.lose_requests -= 1
             self.close_connection = True
@@ -76,6 +80,7 @@ class Road(BaseHTTPRequestHandler):
 def road(merchant: Merchant, settings: Any) -> Iterator[type[Road]]:
     Road.upstream = settings.STRIPE_API_BASE
     Road.lose_answers = Road.lose_requests = Road.passed = 0
+    Road.lose_gets = False
     Road.meanwhile = None
     server = ThreadingHTTPServer(("127.0.0.1", 0), Road)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -139,7 +139,69 @@ def another_plan(scene: Scene) -> dict[str, Any]:
     return {"customer_id": scene.customer["id"], "items": [{"price": price["id"]}]}
 
 
+def of_change(scene: Scene) -> Any:
+    """What was paid, and what the subscription is on now and later."""
+    subscription = scene.stripe_client.v1.subscriptions.retrieve(
+        scene.subscription["stripe_id"], {"expand": ["schedule"]}, scene.account
+    )
+    schedule: Any = subscription.schedule
+    phases = [phase["items"][0].quantity for phase in schedule.phases] if schedule else []
+    return charged(scene), [item.quantity for item in subscription["items"].data], phases
+
+
+def of_refunds(scene: Scene) -> Any:
+    refunds = scene.stripe_client.v1.refunds.list({"limit": 100}, scene.account).data
+    notes = scene.stripe_client.v1.credit_notes.list({"limit": 100}, scene.account).data
+    customer = scene.stripe_client.v1.customers.retrieve(scene.customer["stripe_id"], None, scene.account)
+    return [row.amount for row in refunds], [row.amount for row in notes], customer.balance
+
+
+def of_charges(scene: Scene) -> Any:
+    invoices = scene.stripe_client.v1.invoices.list({"customer": scene.customer["stripe_id"]}, scene.account).data
+    items = scene.stripe_client.v1.invoice_items.list({"customer": scene.customer["stripe_id"]}, scene.account).data
+    return charged(scene), sorted((row.status, row.total) for row in invoices), sorted(item.amount for item in items)
+
+
 OPERATIONS = {
+    "change now": Operation(
+        lambda scene: f"/subscriptions/{scene.subscription['id']}/change",
+        lambda scene: {"quantity": 2, "when": "now", "proration": "prorate"},
+        1,
+        of_change,
+        ([4900, 4900], [2], []),  # the clock stands where the period began: the whole second seat is due
+    ),
+    "change at renewal": Operation(
+        lambda scene: f"/subscriptions/{scene.subscription['id']}/change",
+        lambda scene: {"quantity": 3, "when": "renewal"},
+        2,
+        of_change,
+        ([4900], [1], [1, 3]),
+    ),
+    "charge": Operation(
+        lambda scene: "/invoices",
+        lambda scene: {
+            "customer_id": scene.customer["id"],
+            "currency": "usd",
+            "lines": [{"amount": 700, "description": "Setup"}, {"amount": 50, "description": "Postage"}],
+        },
+        5,
+        of_charges,
+        ([750, 4900], [("paid", 750), ("paid", 4900)], [50, 700]),
+    ),
+    "refund": Operation(
+        lambda scene: "/refunds",
+        lambda scene: {"invoice": scene.subscription["latest_invoice_id"], "amount": 900},
+        1,
+        of_refunds,
+        ([900], [], 0),
+    ),
+    "credit": Operation(
+        lambda scene: "/credit-notes",
+        lambda scene: {"invoice": scene.subscription["latest_invoice_id"], "amount": 400, "credit_amount": 400},
+        1,
+        of_refunds,
+        ([], [400], -400),
+    ),
     "subscribe": Operation(
         lambda scene: "/subscriptions", another_plan, 1, of_subscriptions, ([1500, 4900], ["active", "active"])
     ),

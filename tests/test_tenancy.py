@@ -20,6 +20,7 @@ import customers.selectors
 import entitlements.selectors
 import insights.selectors
 import subscriptions.moves
+import subscriptions.payment_selectors
 import subscriptions.selectors
 import usage.selectors
 from billingos.common.errors import NotFound, TenancyError
@@ -182,6 +183,9 @@ def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: 
         subscriptions.selectors.subscriptions,
         subscriptions.selectors.find_subscriptions,
         subscriptions.selectors.all_invoices,
+        subscriptions.payment_selectors.merchant_invoices,
+        subscriptions.payment_selectors.whole_invoices,
+        subscriptions.payment_selectors.payments,
         lambda merchant_id: subscriptions.selectors.changes(merchant_id, [scene.subscription["stripe_id"]]),
         entitlements.selectors.features,
         entitlements.selectors.products,
@@ -237,6 +241,9 @@ def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator
 def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Scene, other_merchant: Merchant) -> None:
     fill_the_mirror(scene)
     (migration,) = scene.api.found(f"/products/{scene.product['id']}/migrations")["data"]
+    invoice = scene.api.found("/invoices")["data"][0]
+    refund = scene.api.made("/refunds", {"invoice": invoice["id"], "amount": 100})
+    note = scene.api.made("/credit-notes", {"invoice": invoice["id"], "amount": 100})
     ids = {
         "customer_id": scene.customer,
         "coupon_id": scene.api.found("/coupons")["data"][0],
@@ -245,6 +252,10 @@ def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Sce
         "product_id": scene.product,
         "price_id": scene.price,
         "subscription_id": scene.subscription,
+        "invoice_id": scene.api.found("/invoices")["data"][0],
+        "payment_id": scene.api.found("/payments")["data"][0],
+        "refund_id": refund,
+        "credit_note_id": note,
         "feature_id": scene.api.found("/features")["data"][0],
         "session_id": scene.api.made(
             "/checkout/sessions", {"price": scene.price["id"], "success_url": "https://shop.example/"}
@@ -292,6 +303,7 @@ def test_every_page_is_for_the_merchants_own_people_and_hides_other_merchants_ob
         "customer_id": scene.customer["id"],
         "subscription_id": scene.subscription["id"],
         "product_id": scene.product["id"],
+        "invoice_id": scene.api.found("/invoices")["data"][0]["id"],
         "meter_id": scene.api.found("/meters")["data"][0]["id"],
         "insight_id": scene.api.found("/insights")["data"][0]["id"],
     }
@@ -342,9 +354,12 @@ def test_every_list_shows_a_merchant_its_own(scene: Scene, other_merchant: Merch
     scene.api.made("/promotion-codes", {"coupon": coupon["id"]})
     lists = [
         "customers", "products", "prices", "features", "meters", "subscriptions", "insights", "webhooks/events",
-        "coupons", "promotion-codes",
+        "coupons", "promotion-codes", "invoices", "payments", "refunds", "credit-notes",
     ]  # fmt: skip
     scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {})
+    invoice = scene.api.found("/invoices")["data"][0]["id"]
+    scene.api.made("/refunds", {"invoice": invoice, "amount": 100})
+    scene.api.made("/credit-notes", {"invoice": invoice, "amount": 100})
     for name in lists:
         assert scene.api.found(f"/{name}")["data"], name
         assert stranger.found(f"/{name}")["data"] == [], name

@@ -23,6 +23,7 @@ def error_body(error: BillingError, request_id: str) -> dict[str, Any]:
             "param": error.param,
             "request_id": request_id,
             "doc_url": f"{settings.BASE_URL}/docs/api#codes",
+            **error.extra,
         }
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 
@@ -69,6 +70,16 @@ def reads(
         summary=summary,
         parameters=[query] if query else [],
         responses={200: answer, **errors(*statuses)},
+    )
+
+
+def reads_file(summary: str, media_type: str, query: type[QuerySerializer] | None = None) -> Callable[[F], F]:
+    """Documents a GET whose answer is no JSON."""
+    return extend_schema(
+        operation_id=_operation_id(summary),
+        summary=summary,
+        parameters=[query] if query else [],
+        responses={(200, media_type): OpenApiTypes.BINARY, **errors(400, 401, 403, 404, 409, 429, 503)},
     )
 
 

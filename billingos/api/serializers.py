@@ -124,6 +124,7 @@ class ErrorDetailSerializer(serializers.Serializer[Any]):
     param = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
     doc_url = serializers.CharField()
+    invoice = serializers.UUIDField(required=False, help_text="The invoice that a declined payment has left open.")
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -1,8 +1,14 @@
 """What can go wrong on purpose. Raised where the rule lives, rendered in one place (`billingos.api.errors`)."""
 
+from typing import Any
+
 
 class BillingError(Exception):
-    """A refusal with a stable `code`, a `message` that says what to do, and the `param` to blame, if one is."""
+    """A refusal with a stable `code`, a `message` that says what to do, and the `param` to blame, if one is.
+
+    `extra` are further members of the answer's error, such as the invoice that is left to pay. `made` are the rows that
+    the request had led to when Stripe refused the rest of it.
+    """
 
     status = 400
     code = "invalid_request"
@@ -14,12 +20,15 @@ class BillingError(Exception):
         code: str | None = None,
         param: str | None = None,
         retry_after: int | None = None,
+        extra: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
         self.param = param
         self.retry_after = retry_after  # seconds
+        self.extra = extra or {}
+        self.made: list[Any] = []
 
 
 class InvalidRequest(BillingError):

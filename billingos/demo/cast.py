@@ -54,6 +54,8 @@ class DemoMerchant:
     meters: tuple[dict[str, Any], ...]
     features: tuple[dict[str, Any], ...]
     coupons: tuple[dict[str, Any], ...]
+    branding: dict[str, Any]  # as `update_branding` takes it
+    bars: tuple[int, ...]  # of the logo, in percent
 
     @cached_property
     def customers(self) -> tuple[Company, ...]:
@@ -124,6 +126,16 @@ NORTHWIND = DemoMerchant(
          "duration_in_months": 3},
         {"id": "THANKS25", "name": "Thank you: 25 dollars", "amount_off": 2500, "currency": "usd", "duration": "once"},
     ),
+    branding={
+        "legal_name": "Northwind Analytics, Inc.",
+        "address_lines": ["410 Harbor Street, Suite 1200", "Portland, OR 97204"],
+        "tax_ids": [{"type": "us_ein", "value": "12-3456789"}],
+        "support_email": "billing@northwind.example",
+        "website": "northwind.example",
+        "accent_colour": "#0b6e8f",
+        "receipt_footer": "Thank you for your business. Questions? Write to billing@northwind.example.",
+    },
+    bars=(35, 60, 45, 100),
 )  # fmt: skip
 KONTOR = DemoMerchant(
     slug="kontor",
@@ -176,5 +188,15 @@ KONTOR = DemoMerchant(
          "duration_in_months": 3},
         {"id": "DANKE25", "name": "Danke: 25 euros", "amount_off": 2500, "currency": "eur", "duration": "once"},
     ),
+    branding={
+        "legal_name": "Kontor Software GmbH",
+        "address_lines": ["Speicherstraße 14", "20457 Hamburg"],
+        "tax_ids": [{"type": "eu_vat", "value": "DE123456789"}],
+        "support_email": "buchhaltung@kontor.example",
+        "website": "kontor.example",
+        "accent_colour": "#a3471f",
+        "receipt_footer": "Amtsgericht Hamburg, HRB 000000 · Geschäftsführung: K. Ontor",
+    },
+    bars=(100, 70, 40),
 )  # fmt: skip
 MERCHANTS = (NORTHWIND, KONTOR)

@@ -12,9 +12,11 @@ from billingos.common.tenancy import platform_scope
 from billingos.demo.caller import JSON, StripeDesk
 from billingos.demo.cast import ADMIN_EMAIL, MERCHANTS, DemoMerchant
 from billingos.demo.history import History
+from billingos.demo.logos import logo
 from billingos.demo.progress import Progress
 from billingos.merchants.models import ApiKey, Merchant, User
 from billingos.merchants.services import create_api_key, create_merchant
+from billingos.merchants.services.branding import set_logo, update_branding
 from billingos.merchants.services.connect import refresh_account
 from billingos.stripe_gateway.accounts import create_account
 
@@ -102,6 +104,8 @@ def ensure_merchant(cast: DemoMerchant, known: JSON) -> JSON:
             stripe_account_id=account,
         )
         refresh_account(merchant=merchant)
+        update_branding(merchant=merchant, **cast.branding)
+        set_logo(merchant=merchant, content=logo(cast.branding["accent_colour"], cast.bars))
     return {
         "slug": cast.slug,
         "email": cast.email,

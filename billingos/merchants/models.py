@@ -219,6 +219,27 @@ class BillingSettings(MerchantOwned):
         constraints = (models.UniqueConstraint(fields=["merchant"], name="billing_settings_once"),)
 
 
+class Branding(MerchantOwned):
+    """How a merchant's documents and its customers' pages look, and what the law wants on an invoice."""
+
+    legal_name = models.CharField(max_length=200, blank=True, help_text="Empty: the business's name.")
+    address_lines = ArrayField(models.TextField(), default=list, blank=True)
+    support_email = models.EmailField(blank=True)
+    website = models.CharField(max_length=200, blank=True)
+    tax_ids = models.JSONField(default=list, blank=True, help_text="[{type, value}]; types as in `tax_ids.py`.")
+    accent_colour = models.CharField(max_length=7, default="#4a45d1")
+    logo = models.BinaryField(null=True, help_text="PNG or JPEG; a vector image could carry scripts.")
+    logo_type = models.CharField(max_length=20, blank=True)
+    receipt_footer = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "branding"
+        constraints = (
+            models.UniqueConstraint(fields=["merchant"], name="branding_once"),
+            models.CheckConstraint(condition=Q(accent_colour__regex="^#[0-9a-f]{6}$"), name="branding_colour"),
+        )
+
+
 class ApiKey(MerchantOwned):
     """A key to the API. Only its SHA-256 is kept: the key has 256 random bits, so that no salt is needed."""
 

@@ -19,10 +19,10 @@ PERMISSIONS: Mapping[str, str] = {
     EXPORT: "download lists as CSV",
     KEYS_MANAGE: "create and revoke API keys",
     WEBHOOKS_REPLAY: "apply received events again",
-    BILLING_WRITE: "change what customers pay: cancel subscriptions and the like",
+    BILLING_WRITE: "change what customers pay: cancel subscriptions, refund, and the like",
     INSIGHTS_ACT: "dismiss insights and act on them",
     TEAM_MANAGE: "invite, change and remove people who are not owners",
-    SETTINGS_MANAGE: "change the business's name, currency and billing rules",
+    SETTINGS_MANAGE: "change the business's name, currency, branding and billing rules",
     CONNECT_MANAGE: "connect the Stripe account that the money goes to",
     OWNERS_MANAGE: "make, change and remove owners",
 }

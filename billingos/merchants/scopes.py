@@ -7,6 +7,8 @@ AREAS = (
     "customers",
     "entitlements",
     "insights",
+    "invoices",
+    "payments",
     "portal",
     "subscriptions",
     "usage",

@@ -13,6 +13,7 @@ from billingos.merchants.models import (
     ApiKey,
     AuditEntry,
     BillingSettings,
+    Branding,
     ConnectedAccount,
     Invitation,
     Membership,
@@ -140,3 +141,8 @@ def audit_entries(merchant_id: UUID, *, action: str | None = None, search: str =
         people = Q(user__email__icontains=search) | Q(details__email__icontains=search)
         rows = rows.filter(people | Q(target__icontains=search) | Q(request_id=search))
     return rows
+
+
+def branding_of(merchant_id: UUID) -> Branding:
+    """Inside the merchant's scope."""
+    return Branding.objects.for_merchant(merchant_id).get()

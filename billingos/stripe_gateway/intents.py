@@ -54,7 +54,8 @@ def execute(
     request is resumed things stand differently, and it is not asked. Where calls depend on more than what was asked for
     (the time, how things stood), `request` (JSON) is what must be the same then. `claim` names what nobody else may be
     creating or changing meanwhile; once it is held, `check` may still refuse (it is not asked again when a request is
-    resumed). Raises a BillingError for Stripe's refusal; the calls after a refused one are not made.
+    resumed). Raises a BillingError for Stripe's refusal, whose `made` has the rows of the calls before the refused one;
+    those after it are not made.
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
@@ -63,9 +64,20 @@ def execute(
         if not mine:
             raise Conflict("A request with this Idempotency-Key is still under way.", code="idempotency_in_flight")
         intents, resumed = _begin(merchant, calls, key, group, claim, check, request)
-        rows = [_carry_out(merchant, intent, intents, resumed=resumed) for intent in intents]
+        rows = _carry_out_all(merchant, intents, resumed=resumed)
     if any(_is_gone(intent, row) for intent, row in zip(intents, rows, strict=True)):
         raise Conflict("What this request has made was deleted since.", code="deleted_since")
+    return rows
+
+
+def _carry_out_all(merchant: "Merchant", intents: Sequence[WriteIntent], *, resumed: bool) -> list[Any]:
+    rows: list[Any] = []
+    for intent in intents:
+        try:
+            rows.append(_carry_out(merchant, intent, intents, resumed=resumed))
+        except BillingError as error:
+            error.made = rows
+            raise
     return rows
 
 
@@ -230,7 +242,7 @@ def _send(merchant: "Merchant", intent: WriteIntent, request: Call) -> dict[str,
     """Asks Stripe; for a create whose idempotency key it may have forgotten, looks for the object first."""
     if timezone.now() - intent.created_at > KEY_LIFE:
         since = int((intent.created_at - timedelta(minutes=5)).timestamp())
-        if found := made_by_intent(merchant, intent.operation, request.params, str(intent.id), since):
+        if found := made_by_intent(merchant, request, str(intent.id), since):
             return found
     return send(merchant, request, f"{intent.id}:{intent.step}:{intent.attempt}")
 

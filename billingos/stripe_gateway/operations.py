@@ -119,6 +119,7 @@ WRITES: dict[str, Send] = {
     ),
     "invoiceitems.create": _create(lambda v1: v1.invoice_items),
     "invoices.create": _create(lambda v1: v1.invoices),
+    "invoices.delete": _delete(lambda v1: v1.invoices),
     "invoices.finalize": lambda v1, target, params, options: v1.invoices.finalize_invoice(target, params, options),
     "invoices.pay": lambda v1, target, params, options: v1.invoices.pay(target, params, options),
     "invoices.send": lambda v1, target, params, options: v1.invoices.send_invoice(target, params, options),
@@ -161,6 +162,7 @@ READS: dict[str, Retrieve] = {
     "payment_method": lambda v1, stripe_id, params, options: v1.payment_methods.retrieve(stripe_id, params, options),
     "refund": lambda v1, stripe_id, params, options: v1.refunds.retrieve(stripe_id, params, options),
     "credit_note": lambda v1, stripe_id, params, options: v1.credit_notes.retrieve(stripe_id, params, options),
+    "tax_rate": lambda v1, stripe_id, params, options: v1.tax_rates.retrieve(stripe_id, params, options),
     "checkout.session": lambda v1, stripe_id, params, options: v1.checkout.sessions.retrieve(
         stripe_id, params, options
     ),
@@ -174,7 +176,8 @@ READS: dict[str, Retrieve] = {
 
 
 # Where to look for what an intent may have made, once Stripe has forgotten its idempotency key: a list, and its filters
-# out of the create's own parameters. (Plain lists leave out what lives on a test clock, and canceled subscriptions.)
+# out of the create's own parameters and its `target`. (Plain lists leave out what lives on a test clock, and canceled
+# subscriptions.)
 Search = tuple[Callable[[V1, Any, stripe.RequestOptions], Any], Callable[[dict[str, Any], int], dict[str, Any]]]
 SEARCHES: dict[str, Search] = {
     "customers.create": (
@@ -218,6 +221,10 @@ SEARCHES: dict[str, Search] = {
     "refunds.create": (
         lambda v1, filters, options: v1.refunds.list(filters, options),
         lambda params, since: {"payment_intent": params["payment_intent"]},
+    ),
+    "customers.balance_transactions.create": (
+        lambda v1, filters, options: v1.customers.balance_transactions.list(filters.pop("customer"), filters, options),
+        lambda params, since: {"customer": params["target"]},
     ),
     "credit_notes.create": (
         lambda v1, filters, options: v1.credit_notes.list(filters, options),
@@ -314,17 +321,35 @@ def payment_to_finish(merchant: "Merchant", invoice_id: str) -> dict[str, Any]:
     }
 
 
-def made_by_intent(
-    merchant: "Merchant", operation: str, params: dict[str, Any], intent_id: str, since: int
-) -> dict[str, Any] | None:
+def preview_credit_note(merchant: "Merchant", params: dict[str, Any]) -> dict[str, Any]:
+    """The credit note that `credit_notes.create` would make; nothing is kept of it. Raises a BillingError."""
+    options = options_for(merchant)
+    return call(lambda: client().v1.credit_notes.preview(cast(Any, params), options))
+
+
+def list_balance_transactions(
+    merchant: "Merchant", customer_stripe_id: str, *, limit: int, after: str | None = None
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of what has moved a customer's balance, newest first, and whether there is more. `after` is the Stripe id
+    of the last one of the page before. Raises a BillingError."""
+    params: dict[str, Any] = {"limit": limit, **({"starting_after": after} if after else {})}
+    options = options_for(merchant)
+    found = call(
+        lambda: client().v1.customers.balance_transactions.list(customer_stripe_id, cast(Any, params), options)
+    )
+    return found["data"], found["has_more"]
+
+
+def made_by_intent(merchant: "Merchant", request: Call, intent_id: str, since: int) -> dict[str, Any] | None:
     """The object that carries the intent's id in its metadata, if the intent has made one. `since` (Unix seconds)
     bounds the search where nothing better does."""
-    if operation not in SEARCHES:
+    if request.operation not in SEARCHES:
         return None
     options = options_for(merchant)
-    find, filters = SEARCHES[operation]
+    find, filters = SEARCHES[request.operation]
+    wanted = filters({**request.params, "target": request.target}, since)
     with calling():
-        pages = find(client().v1, {**filters(params, since), "limit": 100}, options)
+        pages = find(client().v1, {**wanted, "limit": 100}, options)
         for row in pages.auto_paging_iter():
             found: dict[str, Any] = row.to_dict(for_json=True)
             if (found.get("metadata") or {}).get("billingos_intent") == intent_id:

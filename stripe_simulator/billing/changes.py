@@ -209,7 +209,6 @@ def _restart(work: Work, subscription: Record, now: int, change: Change) -> None
     subscription["billing_cycle_anchor"] = now
     subscriptions.set_period(subscription, now, boundary(now, *interval, 1))
     change.restarted = True
-    change.at = now
 
 
 def _credit(work: Work, subscription: Record, item: Json, at: int) -> None:

@@ -26,9 +26,9 @@ class ChangeSubscriptionView(MerchantView):
     @with_payment
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
-        fields = valid_body(ChangeSubscription, request.data)
         merchant = merchant_of(request)
         row = found_subscription(merchant, subscription_id)
+        fields = valid_body(ChangeSubscription, request.data)
         wish = _wish(merchant, row, fields)
         key = idempotency_key(request)
         return shown(merchant, services.change_subscription(merchant=merchant, subscription=row, wish=wish, key=key))
@@ -39,9 +39,9 @@ class PreviewChangeView(MerchantView):
 
     @writes("Preview a change", PreviewOfChange, ChangePreviewSerializer, status=200, idempotency_key=False)
     def post(self, request: Request, subscription_id: str) -> Response:
-        fields = valid_body(PreviewOfChange, request.data)
         merchant = merchant_of(request)
         row = found_subscription(merchant, subscription_id)
+        fields = valid_body(PreviewOfChange, request.data)
         preview = services.preview_change(merchant=merchant, subscription=row, wish=_wish(merchant, row, fields))
         return Response(ChangePreviewSerializer(preview).data)
 

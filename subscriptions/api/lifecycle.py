@@ -163,8 +163,8 @@ class ExtendTrialView(MerchantView):
     @with_payment
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
-        fields = valid_body(ExtendTrial, request.data)
         merchant = merchant_of(request)
         row = found_subscription(merchant, subscription_id)
+        fields = valid_body(ExtendTrial, request.data)
         key = idempotency_key(request)
         return shown(merchant, services.extend_trial(merchant=merchant, subscription=row, key=key, **fields))

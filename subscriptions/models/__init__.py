@@ -9,6 +9,7 @@ from subscriptions.models.invoices import (
     InvoicePayment,
     Payment,
     Refund,
+    TaxRate,
 )
 from subscriptions.models.moves import VersionMigration, VersionMigrationStep
 from subscriptions.models.subscriptions import (
@@ -39,6 +40,7 @@ __all__ = [
     "SubscriptionChange",
     "SubscriptionItem",
     "SubscriptionSchedule",
+    "TaxRate",
     "VersionMigration",
     "VersionMigrationStep",
 ]

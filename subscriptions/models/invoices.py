@@ -1,5 +1,6 @@
 """What they pay: invoices with their lines, payments, refunds, credit notes."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from billingos.common.models import MerchantOwned, StripeMirrored
@@ -98,6 +99,23 @@ class InvoiceLine(MerchantOwned):
         indexes = (models.Index(fields=["merchant", "invoice", "position"], name="invoice_lines_order"),)
 
 
+class TaxRate(StripeMirrored):
+    """A tax that invoice lines name, as documents show it: "VAT (19%)". Stripe never changes its percentage."""
+
+    display_name = models.TextField()
+    percentage = models.DecimalField(max_digits=7, decimal_places=4)
+    inclusive = models.BooleanField()
+    country = models.TextField(blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "tax_rates"
+        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="tax_rates_stripe_id"),)
+
+    def __str__(self) -> str:
+        return f"{self.display_name} ({self.percentage.normalize():f}%)"
+
+
 class Payment(StripeMirrored):
     """An attempt to be paid, with all its tries: Stripe's payment intent. Amounts are in minor units of `currency`."""
 
@@ -161,6 +179,11 @@ class InvoicePayment(StripeMirrored):
 class Refund(StripeMirrored):
     """Money given back; `amount` in minor units of `currency`."""
 
+    class Reason(models.TextChoices):
+        DUPLICATE = "duplicate", "It was charged twice"
+        FRAUDULENT = "fraudulent", "It was fraud"
+        REQUESTED_BY_CUSTOMER = "requested_by_customer", "The customer asked for it"
+
     payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="refunds")
     charge_id = models.TextField(blank=True)
     status = models.TextField(blank=True)
@@ -187,6 +210,12 @@ class CreditNote(StripeMirrored):
         ISSUED = "issued"
         VOID = "void"
 
+    class Reason(models.TextChoices):
+        DUPLICATE = "duplicate"
+        FRAUDULENT = "fraudulent"
+        ORDER_CHANGE = "order_change"
+        PRODUCT_UNSATISFACTORY = "product_unsatisfactory"
+
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_notes")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
     number = models.TextField()
@@ -201,6 +230,7 @@ class CreditNote(StripeMirrored):
     reason = models.TextField(blank=True)
     memo = models.TextField(blank=True)
     pdf = models.TextField(blank=True)
+    refund_stripe_ids = ArrayField(models.TextField(), default=list, help_text="The refunds that it was paid out by.")
     voided_at = models.DateTimeField(null=True)
     metadata = models.JSONField(default=dict, blank=True)
 

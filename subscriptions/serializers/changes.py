@@ -8,9 +8,9 @@ from billingos.api.serializers import MAX_QUANTITY, InstantField, IntegerField, 
 from billingos.merchants.models import ChangeWhen, Proration
 from subscriptions.models import InvoiceLine
 from subscriptions.previews import ChangePreview, PreviewedInvoice
-from subscriptions.serializers.lifecycle import ItemsField
+from subscriptions.serializers.lifecycle import FIRST_PAYMENT, ItemsField
 
-CHANGE_PAYMENT = ["error_if_incomplete", "allow_incomplete", "default_incomplete", "pending_if_incomplete"]
+CHANGE_PAYMENT = [*FIRST_PAYMENT, "pending_if_incomplete"]
 
 
 class WhenField(InstantField):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billingos.api.serializers import (
@@ -79,14 +80,16 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     def get_object(self, subscription: Subscription) -> str:
         return "subscription"
 
-    def get_pause(self, subscription: Subscription) -> PauseSerializer | None:
+    @extend_schema_field(PauseSerializer(allow_null=True))
+    def get_pause(self, subscription: Subscription) -> Any:
         if not subscription.collection_paused:
             return None
-        return PauseSerializer({"behavior": subscription.pause_behavior, "resumes_at": subscription.resumes_at}).data  # type: ignore[return-value]  # the type is for the schema
+        return PauseSerializer({"behavior": subscription.pause_behavior, "resumes_at": subscription.resumes_at}).data
 
-    def get_scheduled_change(self, subscription: Subscription) -> ScheduledChangeSerializer | None:
+    @extend_schema_field(ScheduledChangeSerializer(allow_null=True))
+    def get_scheduled_change(self, subscription: Subscription) -> Any:
         found = selectors.scheduled_change(subscription)
-        return None if found is None else ScheduledChangeSerializer(found).data  # type: ignore[return-value]  # as above
+        return None if found is None else ScheduledChangeSerializer(found).data
 
 
 class PaymentToFinishSerializer(serializers.Serializer[Any]):
@@ -199,9 +202,7 @@ class NowOrInstantField(InstantField):
 
 class ExtendTrial(StrictSerializer):
     trial_end = NowOrInstantField(help_text='When it ends; or "now".')
-    payment_behavior = serializers.ChoiceField(
-        ["error_if_incomplete", "allow_incomplete", "default_incomplete"], default="error_if_incomplete"
-    )
+    payment_behavior = serializers.ChoiceField(FIRST_PAYMENT, default="error_if_incomplete")
 
 
 class NothingSerializer(StrictSerializer):

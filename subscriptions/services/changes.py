@@ -1,5 +1,6 @@
 """Changing what a subscription is for: preview it, do it now or later, take back what was to come later."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,8 +24,8 @@ from subscriptions.sync import known_discounts
 
 def preview_change(*, merchant: Merchant, subscription: Subscription, wish: Wish) -> ChangePreview:
     """What `change_subscription` would do and bill, asked of Stripe; nothing is written. Raises a BillingError."""
-    change = _planned(merchant, subscription, wish)
     with scope(merchant.id):
+        change = _planned(subscription, wish)
         schedule = selectors.schedule_of(subscription)
         before, after = _mrr(change, as_items(change.held)), _mrr(change, change.items)
     now, coming = invoices_of(merchant, change, schedule)
@@ -39,19 +40,14 @@ def change_subscription(
     Raises PaymentRequired where the change has to be paid at once and is not: then nothing is changed, unless
     `payment_behavior` says otherwise.
     """
-    change = _planned(merchant, subscription, wish)
-    rows = execute(
+    row = execute(
         merchant=merchant,
-        calls=[*release_calls(subscription), *change_calls(change, after=len(release_calls(subscription)))],
+        calls=lambda: change_calls(_planned(subscription, wish)),
         key=key,
         claim=claim_on(subscription),
         request=["change", subscription.stripe_id, _as_json(wish)],
-    )
-    if change.at_once:
-        changed: Subscription = rows[-1]
-        return changed
-    settled: Subscription = settle(merchant, "subscription", subscription.stripe_id).row
-    return settled
+    )[-1]
+    return row if isinstance(row, Subscription) else _settled(merchant, subscription)
 
 
 def unschedule_change(*, merchant: Merchant, subscription: Subscription, key: str | None = None) -> Subscription:
@@ -70,6 +66,11 @@ def unschedule_change(*, merchant: Merchant, subscription: Subscription, key: st
         check=check,
         request=["unschedule", subscription.stripe_id],
     )
+    return _settled(merchant, subscription)
+
+
+def _settled(merchant: Merchant, subscription: Subscription) -> Subscription:
+    """The row, after its schedule has come or gone."""
     row: Subscription = settle(merchant, "subscription", subscription.stripe_id).row
     return row
 
@@ -79,27 +80,29 @@ def release_calls(subscription: Subscription) -> list[Call]:
     return [Call("subscription_schedules.release", target=subscription.schedule_id)] if subscription.schedule_id else []
 
 
-def _planned(merchant: Merchant, subscription: Subscription, wish: Wish) -> Change:
-    with scope(merchant.id):
-        held = list(subscription.items.select_related("price__version__product").order_by("id"))
-        return plan_change(subscription, held, wish, settings_of(merchant.id), subscription.customer.now())
+def _planned(subscription: Subscription, wish: Wish) -> Change:
+    """By how things stand now, whatever they were when the request came."""
+    rows = Subscription.objects.for_merchant(subscription.merchant_id).select_related("customer__test_clock")
+    row = rows.get(id=subscription.id)
+    held = list(row.items.select_related("price__version__product").order_by("id"))
+    return plan_change(row, held, wish, settings_of(row.merchant_id), row.customer.now())
 
 
-def change_calls(change: Change, *, after: int = 0) -> list[Call]:
-    """The calls of a change, which come after so many others of the same request."""
-    target = change.subscription.stripe_id
+def change_calls(change: Change) -> list[Call]:
+    released, target = release_calls(change.subscription), change.subscription.stripe_id
     if change.at_once:
         pays = change.subscription.collection_method == AUTOMATIC
         paying = {"payment_behavior": change.payment_behavior} if pays else {}
-        return [Call("subscriptions.update", {**update_params(change), **paying}, target=target)]
+        return [*released, Call("subscriptions.update", {**update_params(change), **paying}, target=target)]
     laid = {"phases": phases(change), "end_behavior": "release", "proration_behavior": "none"}
     return [
+        *released,
         Call("subscription_schedules.create", {"from_subscription": target}),
-        Call("subscription_schedules.update", laid, target=target_made_by(after)),
+        Call("subscription_schedules.update", laid, target=target_made_by(len(released))),
     ]
 
 
-def _mrr(change: Change, items: list[Item] | Any) -> int:
+def _mrr(change: Change, items: Sequence[Item]) -> int:
     """Minor units per month that the subscription counts with these items, under its discounts as they are now."""
     row = change.subscription
     discounts = {item.price_id: item.discount_ids for item in change.held}

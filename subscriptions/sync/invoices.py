@@ -1,7 +1,8 @@
-"""Stripe invoice with its lines, invoice payment → rows."""
+"""Stripe invoice with its lines, invoice payment, tax rate → rows."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
 from billingos.common.registries import StripeObject, projects
 from customers.sync import customer_of
-from subscriptions.models import Invoice, InvoiceLine, InvoicePayment, Price, Subscription
+from subscriptions.models import Invoice, InvoiceLine, InvoicePayment, Price, Subscription, TaxRate
 from subscriptions.sync.catalog import own_metadata
 
 
@@ -153,6 +154,26 @@ def line_columns(line: StripeObject, prices: dict[str, UUID]) -> dict[str, Any]:
             for tax in taxes
         ],
     }
+
+
+@projects("tax_rate", TaxRate)
+def sync_tax_rate(merchant_id: UUID, rate: StripeObject, event_at: datetime | None = None) -> TaxRate | None:
+    """Stripe tax rate → row. Invoices name rates by their id alone."""
+    if rate.get("deleted"):
+        return TaxRate.objects.for_merchant(merchant_id).filter(stripe_id=rate["id"]).first()
+    return write_mirrored(
+        TaxRate,
+        merchant_id,
+        rate,
+        event_at,
+        {
+            "display_name": rate["display_name"],
+            "percentage": Decimal(str(rate["percentage"])),
+            "inclusive": rate["inclusive"],
+            "country": rate.get("country") or "",
+            "active": rate["active"],
+        },
+    )
 
 
 def require_payment_of(merchant_id: UUID, invoice_id: str) -> None:

@@ -100,6 +100,7 @@ def sync_credit_note(merchant_id: UUID, note: StripeObject, event_at: datetime |
             "reason": note.get("reason") or "",
             "memo": note.get("memo") or "",
             "pdf": note.get("pdf") or "",
+            "refund_stripe_ids": [reference(entry.get("refund")) for entry in note.get("refunds") or []],
             "voided_at": instant(note.get("voided_at")),
             "metadata": own_metadata(note),
         },

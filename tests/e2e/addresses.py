@@ -66,12 +66,16 @@ NEEDS: Mapping[str, str] = {
     "dashboard:cancel_subscription": BILLING_WRITE,
     "dashboard:connect_again": CONNECT_MANAGE,
     "dashboard:connect_done": CONNECT_MANAGE,
+    "dashboard:credit_invoice": BILLING_WRITE,
     "dashboard:invite": TEAM_MANAGE,
     "dashboard:member_role": TEAM_MANAGE,
     "dashboard:new_api_key": KEYS_MANAGE,
+    "dashboard:pay_invoice": BILLING_WRITE,
+    "dashboard:refund_invoice": BILLING_WRITE,
     "dashboard:remove_member": TEAM_MANAGE,
     "dashboard:replay_failed": WEBHOOKS_REPLAY,
     "dashboard:revoke_api_key": KEYS_MANAGE,
+    "dashboard:void_invoice": BILLING_WRITE,
     "dashboard:withdraw_invitation": TEAM_MANAGE,
 }
 # Who has the link may look, signed in or not; the demo's choice of customers and the farewell are for all.
@@ -100,6 +104,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dashboard:meter": ("days=90", "live=1"),
     "dashboard:products": ("q=nothing-is-called-so",),
     "dashboard:subscriptions": ("status=canceled", "q=nobody-is-called-so"),
+    "dashboard:invoice_document": ("type=invoice",),
     "dashboard:usage": ("q=nothing-is-called-so",),
     "portal:overview": ("notice=canceled",),
 }

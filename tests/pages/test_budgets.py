@@ -13,7 +13,7 @@ from billingos.merchants.services import add_member, create_api_key, record_audi
 from billingos.merchants.services.keys import key_digest
 from customers.models import Customer
 from customers.selectors import get_customer
-from subscriptions.models import Product, ProductVersion, Subscription
+from subscriptions.models import Invoice, Product, ProductVersion, Subscription
 from tests.e2e.addresses import Area, Route, routes_in
 from tests.factories import UserFactory, unique
 from tests.pages.filling import add_events as add_usage
@@ -47,6 +47,7 @@ class Company:
             self.customer = get_customer(self.merchant.id, scene.customer["id"])
             self.subscription = Subscription.objects.for_merchant(self.merchant.id).get(customer=self.customer)
             self.product = Product.objects.for_merchant(self.merchant.id).get()
+            self.invoice = Invoice.objects.for_merchant(self.merchant.id).get()
             self.meter = Meter.objects.for_merchant(self.merchant.id).get()
         add_usage(self.meter, self.customer, (START, 1))
         add_insights(self.customer, 1)
@@ -66,6 +67,7 @@ class Company:
             "customer_id": self.customer.id,
             "subscription_id": self.subscription.id,
             "product_id": self.product.id,
+            "invoice_id": self.invoice.id,
             "meter_id": self.meter.id,
             "key_id": key.id,
             "event_id": event.id,

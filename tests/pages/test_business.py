@@ -10,7 +10,7 @@ from django.test import Client
 
 from billingos.common.tenancy import scope
 from billingos.dashboard.onboarding import checklist
-from billingos.merchants.models import BillingSettings, Membership, Merchant
+from billingos.merchants.models import AuditEntry, BillingSettings, Membership, Merchant
 from billingos.merchants.selectors import membership_in
 from billingos.merchants.services.connect import refresh_account
 from tests.factories import MerchantFactory, UserFactory, unique
@@ -99,16 +99,34 @@ def test_the_country_can_be_put_right_until_there_is_an_account(committed_db: No
             assert (Merchant.objects.get(id=one.merchant.id).country == "DE") is open_to_change
 
 
+CHANGES = {"upgrade_when": "renewal", "downgrade_when": "now", "proration": "full_price"}
+
+
 def test_billing_rules_are_saved_and_an_empty_box_is_off(business: Business) -> None:
     client = business.browser("admin")
-    for sent, expected in (({"paused_counts": "on"}, (True, False)), ({"past_due_keeps_access": "on"}, (False, True))):
-        assert "Saved." in text_of(client.post(business.url("settings/billing"), sent, follow=True))
+    boxes = ("paused_counts", "past_due_keeps_access", "one_trial_per_product", "one_subscription_per_product")
+    for box in boxes:
+        assert "Saved." in text_of(client.post(business.url("settings/billing"), {box: "on", **CHANGES}, follow=True))
         with scope(business.merchant.id):
             rules = BillingSettings.objects.for_merchant(business.merchant.id).get()
-        assert (rules.paused_counts, rules.past_due_keeps_access) == expected
+        assert [name for name in boxes if getattr(rules, name)] == [box]
+        assert {name: getattr(rules, name) for name in CHANGES} == CHANGES
     html = text_of(client.get(business.url("settings/billing")))
-    assert re.search(r'name="past_due_keeps_access"[^>]*checked', html)
+    assert re.search(r'name="one_subscription_per_product"[^>]*checked', html)
     assert not re.search(r'name="paused_counts"[^>]*checked', html)
+    assert re.search(r'value="full_price"[^>]*selected', html)
+    with scope(business.merchant.id):
+        told = AuditEntry.objects.filter(merchant=business.merchant, action="billing_settings.updated").order_by("id")
+        assert told[0].details["upgrade_when"] == {"before": "now", "after": "renewal"}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_billing_rules_that_there_are_not(business: Business, name: str) -> None:
+    client = business.browser("admin")
+    for sent in ({**CHANGES, name: "sometimes"}, {key: value for key, value in CHANGES.items() if key != name}):
+        assert client.post(business.url("settings/billing"), sent).status_code == 400
+    with scope(business.merchant.id):
+        assert getattr(BillingSettings.objects.for_merchant(business.merchant.id).get(), name) != CHANGES[name]
 
 
 # --- Stripe ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from billingos.merchants.roles import role_allows
 from billingos.webhooks.models import WebhookEvent
 from tests.pages.business import ROLES, Business, filled
 from tests.pages.looking import assert_strict, text_of
+from tests.pages.test_business import CHANGES
 
 MODULES = ("api_keys", "audit", "inbox", "onboarding", "settings", "team")
 EVENT = object()  # stands for the id of an event
@@ -38,7 +39,7 @@ PAGES: dict[str, tuple[str | None, str | None, dict[str, Any]]] = {
     "resend_invitation": (None, "team.manage", {}),
     "withdraw_invitation": ("team.manage", "team.manage", {}),
     "settings": ("read", "settings.manage", {"name": "Renamed", "default_currency": "eur"}),
-    "billing_rules": ("read", "settings.manage", {"paused_counts": "on", "past_due_keeps_access": "on"}),
+    "billing_rules": ("read", "settings.manage", {"paused_counts": "on", **CHANGES}),
     "stripe_connection": ("read", None, {}),
     "connect": (None, "connect.manage", {}),
     "connect_refresh": (None, "connect.manage", {}),

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.fixtures import Api
 from tests.portal.conftest import CustomerApi, session_for
-from tests.scenes import Scene
+from tests.scenes import Scene, allow_several
 from tests.test_hostile_input import refused
 
 GETS = ("/portal/subscription", "/portal/invoices")
@@ -57,6 +57,7 @@ def test_the_customers_subscription(scene: Scene, customer_api: CustomerApi) -> 
 
 
 def test_of_several_subscriptions_the_one_to_look_at(scene: Scene, customer_api: CustomerApi) -> None:
+    allow_several(scene)
     order = {"customer_id": scene.customer["id"], "items": [{"price": scene.price["id"]}]}
     trial = scene.api.made("/subscriptions", {**order, "trial_days": 14})
     assert customer_api.found("/portal/subscription")["id"] == trial["id"]

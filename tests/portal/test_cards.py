@@ -18,7 +18,7 @@ from billingos.common.tenancy import scope
 from billingos.merchants.tasks import resume_write_intents
 from billingos.stripe_gateway.client import client as gateway_client
 from billingos.stripe_gateway.models import WriteIntent
-from customers.models import Customer
+from customers.models import Customer, PaymentMethod
 from subscriptions.models import Subscription
 from tests.fixtures import Api
 from tests.portal.conftest import CustomerApi, enter, session_for, text_of
@@ -200,8 +200,20 @@ def outage(scene: Scene, settings: Any) -> None:
     gateway_client.cache_clear()
 
 
+@pytest.fixture
+def unknown_card(scene: Scene) -> None:
+    """As if the event that brings the row had not come."""
+    with scope(scene.api.merchant.id):
+        PaymentMethod.objects.for_merchant(scene.api.merchant.id).delete()
+
+
 @pytest.mark.usefixtures("outage")
-def test_without_stripe_the_page_says_that_there_is_a_card(browser: Client) -> None:
+def test_a_known_card_is_shown_without_stripe(browser: Client) -> None:
+    assert "•••• 4242" in text_of(browser.get("/portal/payment-method"))
+
+
+@pytest.mark.usefixtures("unknown_card", "outage")
+def test_without_row_and_stripe_the_page_says_that_there_is_a_card(browser: Client) -> None:
     page = browser.get("/portal/payment-method")
     assert page.status_code == 200
     assert "Card on file" in text_of(page)
@@ -210,7 +222,8 @@ def test_without_stripe_the_page_says_that_there_is_a_card(browser: Client) -> N
     assert "could not be opened just now" in text_of(refused)
 
 
-def test_the_card_is_remembered_for_a_minute(scene: Scene, browser: Client, settings: Any) -> None:
+@pytest.mark.usefixtures("unknown_card")
+def test_an_unknown_card_is_asked_for_and_remembered_for_a_minute(scene: Scene, browser: Client, settings: Any) -> None:
     browser.get("/portal/payment-method")
     settings.STRIPE_API_BASE = "http://127.0.0.1:1"
     gateway_client.cache_clear()

@@ -18,7 +18,7 @@ from tests.factories import unique
 from tests.fixtures import Api, Deliveries
 from tests.pages.looking import BUDGET, assert_strict, statements
 from tests.portal.conftest import enter, session_for, text_of
-from tests.scenes import DAY, Scene, paying_customer
+from tests.scenes import DAY, Scene, allow_several, paying_customer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -115,6 +115,7 @@ def test_prices_by_use_have_no_total(scene: Scene, browser: Client) -> None:
         "product": scene.product["id"], "currency": "usd", "interval": "month", "billing_scheme": "tiered",
         "tiers_mode": "graduated", "tiers": tiers,
     })  # fmt: skip
+    allow_several(scene)
     scene.api.made("/subscriptions", {"customer_id": scene.customer["id"], "items": [{"price": price["id"]}]})
     text = text_of(browser.get("/portal/"))
     assert "Your plans" in text
@@ -202,6 +203,7 @@ def test_the_number_of_statements_does_not_grow(scene: Scene, browser: Client) -
     with scope(scene.api.merchant.id):
         customer = Customer.objects.get(id=scene.customer["id"])
         add_features(customer, 40)
+    allow_several(scene)
     order = {"customer_id": scene.customer["id"], "items": [{"price": scene.price["id"]}]}
     for _ in range(3):
         scene.api.made("/subscriptions", order)
@@ -254,6 +256,7 @@ def test_what_another_plan_gives_too_is_not_lost(scene: Scene, browser: Client) 
     other = scene.api.made("/products", {"name": "Extra", "features": [{"feature": "api_calls", "limit": 50}]})
     body = {"product": other["id"], "currency": "usd", "unit_amount": 100, "interval": "month"}
     price = scene.api.made("/prices", body)
+    allow_several(scene)
     scene.api.made("/subscriptions", {"customer_id": scene.customer["id"], "items": [{"price": price["id"]}]})
     text = text_of(browser.get(cancel_url(scene)))
     assert "After that you lose: Single sign-on." in text

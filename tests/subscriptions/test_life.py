@@ -157,6 +157,36 @@ class Life:
         if subscription := self.living(truth, draw, lambda row: row["status"] == "trialing"):
             self.ask(f"/subscriptions/{subscription}/extend-trial", {"trial_end": "now"})
 
+    def _discount(self, truth: Truth, draw: int) -> None:
+        if subscription := self.living(truth, draw):
+            coupon = "" if draw % 4 == 0 else self.shop.coupons[draw % len(self.shop.coupons)]
+            answer = self.shop.api.request("PATCH", f"/subscriptions/{subscription}", {"coupon": coupon})
+            assert answer.status_code < 500, answer.content
+
+    def _charge(self, truth: Truth, draw: int) -> None:
+        lines = [{"amount": 100 + draw % 9000, "description": "Work"}]
+        self.ask("/invoices", {"customer_id": self.customer["id"], "currency": "usd", "lines": lines})
+
+    def _pay(self, truth: Truth, draw: int) -> None:
+        unpaid = [key for key, invoice in truth.invoices.items() if invoice["status"] == "open"]
+        if invoice := self.one_of(unpaid, draw):
+            self.ask(f"/invoices/{invoice}/{'void' if draw % 5 == 0 else 'pay'}", {})
+
+    def _refund(self, truth: Truth, draw: int) -> None:
+        paid = [key for key, row in truth.payments.items() if row["status"] == "succeeded"]
+        if payment := self.one_of(paid, draw):
+            self.ask("/refunds", {"payment": payment, "amount": 1 + draw % truth.payments[payment]["amount"]})
+
+    def _credit(self, truth: Truth, draw: int) -> None:
+        paid = [key for key, row in truth.invoices.items() if row["status"] == "paid" and row["total"] > 0]
+        if invoice := self.one_of(paid, draw):
+            amount = 1 + draw % truth.invoices[invoice]["total"]
+            self.ask("/credit-notes", {"invoice": invoice, "amount": amount, "credit_amount": amount})
+
+    def _balance(self, truth: Truth, draw: int) -> None:
+        body = {"amount": draw % 3000 - 2000, "currency": "usd", "description": "Good will"}
+        self.ask(f"/customers/{self.customer['id']}/balance", body)
+
     # --- By others, in Stripe ---------------------------------------------------------------------------------------
 
     def _time_passes(self, truth: Truth, draw: int) -> None:

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import stripe
 
-from tests.fixtures import Api, Deliveries
 from tests.scenes import DAY, JANUARY
 from tests.subscriptions.shop import Shop, as_previewed
 
@@ -218,11 +216,6 @@ SCENARIOS: dict[str, Scenario] = {
         {"pro": 2}, {"pro": 1}, 15.5, setting=downgrade_waits, when="renewal", next=4999
     ),
 }  # fmt: skip
-
-
-@pytest.fixture
-def shop(api: Api, stripe_client: stripe.StripeClient, deliveries: Deliveries) -> Shop:
-    return Shop(api, stripe_client, deliveries)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -10,7 +10,7 @@ from billingos.common.tenancy import scope
 from billingos.dashboard.forms import PlainForm, country_choices, currency_choices
 from billingos.dashboard.pages import Visit, merchant_page
 from billingos.merchants.countries import COUNTRIES
-from billingos.merchants.models import Merchant
+from billingos.merchants.models import ChangeWhen, Merchant, Proration
 from billingos.merchants.roles import CONNECT_MANAGE, SETTINGS_MANAGE
 from billingos.merchants.selectors import connected_account, settings_of
 from billingos.merchants.services.rules import update_billing_settings, update_merchant
@@ -35,6 +35,31 @@ class BusinessForm(PlainForm):
 
 
 class RulesForm(PlainForm):
+    upgrade_when = forms.ChoiceField(
+        choices=ChangeWhen.choices,
+        label="A change to a higher price takes effect",
+        help_text="Unless a request says otherwise. A change to the same price counts as higher.",
+    )
+    downgrade_when = forms.ChoiceField(
+        choices=ChangeWhen.choices,
+        label="A change to a lower price takes effect",
+        help_text="At the next renewal, customers keep what they have paid for until then.",
+    )
+    proration = forms.ChoiceField(
+        choices=Proration.choices,
+        label="What a change at once costs",
+        help_text="Another billing interval, and a step from free to paid, always begins a new period at once.",
+    )
+    one_subscription_per_product = forms.BooleanField(
+        required=False,
+        label="One subscription of a product per customer",
+        help_text="A second one is refused while the first has not ended.",
+    )
+    one_trial_per_product = forms.BooleanField(
+        required=False,
+        label="One trial of a product per customer",
+        help_text="A second trial is refused, also after the subscription with the first one has ended.",
+    )
     paused_counts = forms.BooleanField(
         required=False,
         label="Paused subscriptions count as MRR",
@@ -76,16 +101,16 @@ def settings(visit: Visit) -> HttpResponseBase:
 def billing_rules(visit: Visit) -> HttpResponseBase:
     if visit.request.method == "POST":
         visit.demand(SETTINGS_MANAGE)
-        form = RulesForm(visit.request.POST)
-        if form.is_valid():
-            changed = update_billing_settings(merchant=visit.merchant, by=visit.user, **form.cleaned_data)
-            visit.say("Saved." if changed else "Nothing was changed.")
-            return visit.redirect("billing_rules")
     with scope(visit.merchant.id):
         now = settings_of(visit.merchant.id)
-    form = RulesForm(initial={name: getattr(now, name) for name in RulesForm.base_fields})
+    before = {name: getattr(now, name) for name in RulesForm.base_fields}
+    form = RulesForm(visit.request.POST if visit.request.method == "POST" else None, initial=before)
+    if form.is_valid():
+        changed = update_billing_settings(merchant=visit.merchant, by=visit.user, **form.cleaned_data)
+        visit.say("Saved." if changed else "Nothing was changed.")
+        return visit.redirect("billing_rules")
     context = {"form": form, "may_save": visit.may(SETTINGS_MANAGE), "tab": "billing_rules"}
-    return visit.render("dashboard/settings/rules.html", context)
+    return visit.render("dashboard/settings/rules.html", context, status=400 if form.errors else 200)
 
 
 @merchant_page("settings")

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from billingos.common.errors import Conflict, InvalidRequest
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.countries import COUNTRIES
-from billingos.merchants.models import BillingSettings, Membership, Merchant, User
+from billingos.merchants.models import BillingSettings, Branding, Membership, Merchant, User
 from billingos.merchants.services.audit import record_audit
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -40,6 +40,7 @@ def create_merchant(
         with platform_scope(), transaction.atomic():
             merchant.save(force_insert=True)
             BillingSettings.objects.create(merchant=merchant)
+            Branding.objects.create(merchant=merchant)
             Membership.objects.create(merchant=merchant, user=owner, role=Membership.Role.OWNER)
             record_audit(merchant_id=merchant.id, action="merchant.created", target=f"merchant {slug}", user=owner)
     except IntegrityError as error:

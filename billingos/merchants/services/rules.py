@@ -6,7 +6,7 @@ from billingos.common.errors import Conflict
 from billingos.common.registries import publish
 from billingos.common.tenancy import scope
 from billingos.merchants.events import BillingSettingsChanged
-from billingos.merchants.models import BillingSettings, Merchant, User
+from billingos.merchants.models import BillingSettings, Branding, Merchant, User
 from billingos.merchants.services.audit import record_audit
 from billingos.merchants.services.businesses import checked_profile
 
@@ -22,7 +22,7 @@ def update_merchant(*, merchant: Merchant, by: User, **profile: str) -> dict[str
         row = Merchant.objects.select_for_update(no_key=True).get(id=merchant.id)
         if row.is_connected and wanted.get("country", row.country) != row.country:
             raise Conflict("The country is settled with the Stripe account.", param="country")
-        changes = _changes(row, wanted)
+        changes = changes_to(row, wanted)
         if changes:
             row.save(update_fields=list(changes))
             record_audit(
@@ -33,15 +33,15 @@ def update_merchant(*, merchant: Merchant, by: User, **profile: str) -> dict[str
     return changes
 
 
-def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool) -> dict[str, Any]:
-    """Writes `paused_counts` and `past_due_keeps_access`, as far as given; returns what has changed.
+def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool | str) -> dict[str, Any]:
+    """Writes the rules that are given, columns of BillingSettings with valid values; returns what has changed.
 
     What hangs on a rule follows in the same transaction (`BillingSettingsChanged`): MRR is calculated anew for all
     days, entitlements of customers who are past due end or come back.
     """
     with scope(merchant.id):
         row = BillingSettings.objects.for_merchant(merchant.id).select_for_update().get()
-        changes = _changes(row, rules)
+        changes = changes_to(row, rules)
         if changes:
             row.save(update_fields=list(changes))
             publish(BillingSettingsChanged(merchant.id, frozenset(changes)))
@@ -55,7 +55,7 @@ def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool) -> d
     return changes
 
 
-def _changes(row: Merchant | BillingSettings, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def changes_to(row: Merchant | BillingSettings | Branding, wanted: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Sets what differs; {column: {before, after}}."""
     changes = {}
     for name, value in wanted.items():

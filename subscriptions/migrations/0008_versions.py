@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('merchants', '0003_billing_rules'),
-        ('subscriptions', '0006_mrr_of_changes'),
+        ("subscriptions", "0007_money"),
     ]
 
     operations = [

@@ -1,0 +1,270 @@
+"""Canceled, kept, reactivated, paused, resumed, tried for longer; and the terms of one that runs."""
+
+from typing import Any
+
+import pytest
+
+from tests.subscriptions.shop import Shop
+from tests.test_hostile_input import refused
+
+
+@pytest.fixture
+def basic(shop: Shop) -> Shop:
+    """Ten days into a month of Basic."""
+    shop.open()
+    shop.subscribe({"basic": 1})
+    shop.advance(10)
+    return shop
+
+
+def scheduled(shop: Shop) -> None:
+    changed = shop.api.made(shop.path("change"), {"items": shop.items({"free": 1}), "when": "renewal"})
+    assert changed["scheduled_change"]
+
+
+def post(shop: Shop, verb: str, body: Any = None) -> Any:
+    return shop.api.post(shop.path(verb), body or {})
+
+
+# --- Canceled and kept -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_canceled_at_the_end_of_the_period_and_kept(basic: Shop, waits: bool) -> None:
+    if waits:
+        scheduled(basic)
+    canceled = basic.api.made(basic.path("cancel"), {"feedback": "unused", "comment": "Too quiet."})
+    assert (canceled["cancel_at_period_end"], canceled["scheduled_change"]) == (True, None)
+    assert (canceled["cancellation_feedback"], canceled["cancellation_comment"]) == ("unused", "Too quiet.")
+    kept = basic.api.made(basic.path("keep"))
+    assert (kept["cancel_at_period_end"], kept["cancel_at"], kept["cancellation_feedback"]) == (False, None, "")
+    refused(post(basic, "keep"), 409, "not_canceling")
+    basic.advance(32)
+    assert basic.now()["status"] == "active"
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_canceled_at_an_instant_and_kept(basic: Shop, waits: bool) -> None:
+    if waits:
+        scheduled(basic)
+    at = "2026-01-20T00:00:00Z"
+    assert basic.api.made(basic.path("cancel"), {"at": at})["cancel_at"] == at
+    assert basic.api.made(basic.path("keep"))["cancel_at"] is None
+    basic.api.made(basic.path("cancel"), {"at": at})
+    basic.advance(20)
+    assert (basic.now()["status"], basic.now()["ended_at"]) == ("canceled", at)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize(
+    ("body", "credit"), [({}, 0), ({"prorate": True, "invoice_now": True}, -1354), ({"invoice_now": True}, 0)]
+)
+def test_canceled_now(basic: Shop, body: dict[str, Any], credit: int, waits: bool) -> None:
+    """21 of 31 days of 19.99 are left."""
+    if waits:
+        scheduled(basic)
+    canceled = basic.api.made(basic.path("cancel"), {"at_period_end": False, **body})
+    basic.deliveries.flush()
+    assert (canceled["status"], canceled["mrr"], canceled["scheduled_change"]) == ("canceled", 0, None)
+    assert basic.v1.customers.retrieve(basic.stripe_customer, None, basic.account).balance == credit
+    refused(post(basic, "cancel", {"at_period_end": False}), 409, "subscription_ended")
+    refused(post(basic, "keep"), 409, "subscription_ended")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"at": "2026-01-01T00:00:00Z"}, "at"),
+        ({"at": "2026-02-01"}, "at"),
+        ({"invoice_now": True}, "invoice_now"),
+        ({"at_period_end": False, "at": "2026-01-20T00:00:00Z", "prorate": True}, "prorate"),
+    ],
+)
+def test_cancellations_that_can_not_be(basic: Shop, body: dict[str, Any], param: str) -> None:
+    assert refused(post(basic, "cancel", body), 400, None, param)["code"] in {"parameter_invalid", "invalid_request"}
+    assert basic.now()["cancel_at"] is None
+
+
+# --- Reactivated -----------------------------------------------------------------------------------------------------
+
+
+def test_reactivated_before_the_end(basic: Shop) -> None:
+    refused(post(basic, "reactivate"), 409, "not_canceling")
+    basic.api.made(basic.path("cancel"), {})
+    active = basic.api.made(basic.path("reactivate"))
+    assert (active["id"], active["cancel_at_period_end"]) == (basic.subscription["id"], False)
+
+
+def test_reactivated_after_the_end(basic: Shop) -> None:
+    basic.api.made(basic.path("change"), {"quantity": 3})
+    basic.api.made(basic.path("cancel"), {"at_period_end": False})
+    active = basic.api.made(basic.path("reactivate"), {"metadata": {"team": "red"}}, key="back-1")
+    assert active["id"] != basic.subscription["id"]
+    assert active["metadata"] == {"team": "red", "reactivates": basic.id}
+    assert [(item["quantity"], active["status"]) for item in active["items"]] == [(3, "active")]
+    assert basic.api.made(basic.path("reactivate"), {"metadata": {"team": "red"}}, key="back-1")["id"] == active["id"]
+    refused(post(basic, "reactivate"), 409, "already_subscribed", "items[0][price]")
+
+
+def test_reactivated_when_its_price_is_sold_no_more(basic: Shop) -> None:
+    basic.api.made(basic.path("cancel"), {"at_period_end": False})
+    basic.v1.prices.update(basic.price("basic"), {"active": False}, basic.account)
+    basic.deliveries.flush()
+    error = refused(post(basic, "reactivate"), 409, "price_archived", "items[0][price]")
+    assert "Basic" in error["message"]
+    active = basic.api.made(basic.path("reactivate"), {"items": basic.items({"pro": 1})})
+    assert (active["mrr"], active["metadata"]) == (4999, {"reactivates": basic.id})
+
+
+# --- Paused and resumed ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("behavior", "status"), [("void", "void"), ("keep_as_draft", "draft"), ("mark_uncollectible", "uncollectible")]
+)
+def test_collection_paused_and_resumed(basic: Shop, behavior: str, status: str) -> None:
+    paused = basic.api.made(basic.path("pause"), {"behavior": behavior})
+    assert (paused["status"], paused["pause"]) == ("active", {"behavior": behavior, "resumes_at": None})
+    assert paused["mrr"] == 0
+    basic.advance(32)
+    assert basic.invoices()[-1].status == status
+    resumed = basic.api.made(basic.path("resume"))
+    assert (resumed["pause"], resumed["collection_paused"], resumed["mrr"]) == (None, False, 1999)
+    refused(post(basic, "resume"), 409, "not_paused")
+
+
+def test_a_pause_with_an_end(basic: Shop) -> None:
+    at = "2026-01-25T00:00:00Z"
+    scheduled(basic)  # a pause leaves it as it is
+    paused = basic.api.made(basic.path("pause"), {"resumes_at": at})
+    assert paused["pause"] == {"behavior": "void", "resumes_at": at}
+    assert paused["scheduled_change"]
+    basic.advance(25)
+    assert basic.now()["pause"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"behavior": "sleep"}, "behavior"),
+        ({"resumes_at": "2026-01-05T00:00:00Z"}, "resumes_at"),
+        ({"resumes_at": "tomorrow"}, "resumes_at"),
+        ({"until": "x"}, "until"),
+    ],
+)
+def test_pauses_that_can_not_be(basic: Shop, body: dict[str, Any], param: str) -> None:
+    refused(post(basic, "pause", body), 400, None, param)
+
+
+def test_what_has_ended_is_neither_paused_nor_resumed(basic: Shop) -> None:
+    basic.api.made(basic.path("cancel"), {"at_period_end": False})
+    for verb in ("pause", "resume"):
+        refused(post(basic, verb), 409, "subscription_ended")
+
+
+@pytest.mark.parametrize(("card", "status"), [("pm_card_visa", "active"), ("pm_card_chargeCustomerFail", "past_due")])
+def test_resumed_after_a_trial_without_a_card(shop: Shop, card: str, status: str) -> None:
+    shop.open(card=None)
+    body = {"customer": shop.stripe_customer, "items": shop.items({"basic": 1}), "trial_period_days": 7}
+    body |= {"trial_settings": {"end_behavior": {"missing_payment_method": "pause"}}}
+    made = shop.v1.subscriptions.create(body, shop.account)
+    shop.deliveries.flush()
+    shop.subscription = shop.api.found(f"/subscriptions/{made.id}")
+    shop.advance(8)
+    assert shop.now()["status"] == "paused"
+    method = shop.v1.payment_methods.attach(card, {"customer": shop.stripe_customer}, shop.account)
+    settings = {"invoice_settings": {"default_payment_method": method.id}}
+    shop.v1.customers.update(shop.stripe_customer, settings, shop.account)
+    resumed = shop.api.made(shop.path("resume"), {}, key="again")
+    assert resumed["status"] == status
+    assert (resumed["payment"] is None) == (status == "active")
+
+
+# --- Trials ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trial(shop: Shop) -> Shop:
+    shop.open()
+    shop.subscribe({"basic": 1}, trial_days=14)
+    shop.advance(5)
+    return shop
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_trial_that_lasts_longer(trial: Shop, waits: bool) -> None:
+    if waits:
+        scheduled(trial)
+    at = "2026-01-25T00:00:00Z"
+    extended = trial.api.made(trial.path("extend-trial"), {"trial_end": at})
+    assert (extended["trial_end"], extended["next_billing_at"], extended["status"]) == (at, at, "trialing")
+    trial.advance(20)
+    assert (trial.now()["status"], len(trial.invoices())) == ("trialing", 1)
+    trial.advance(24.5)
+    assert (trial.now()["status"], trial.invoices()[-1].amount_due) == ("active", 1999)
+
+
+def test_a_trial_that_ends_now(trial: Shop) -> None:
+    ended = trial.api.made(trial.path("extend-trial"), {"trial_end": "now"})
+    trial.deliveries.flush()
+    assert (ended["status"], ended["mrr"], trial.invoices()[-1].status) == ("active", 1999, "paid")
+    refused(post(trial, "extend-trial", {"trial_end": "now"}), 409, "not_trialing")
+
+
+def test_a_trial_that_ends_now_unpaid_goes_on(trial: Shop) -> None:
+    card = trial.v1.payment_methods.attach(
+        "pm_card_chargeCustomerFail", {"customer": trial.stripe_customer}, trial.account
+    )
+    updated = trial.api.request("PATCH", trial.path(), {"default_payment_method": card.id})
+    assert updated.json()["default_payment_method_id"] == card.id
+    refused(post(trial, "extend-trial", {"trial_end": "now"}), 402, "card_declined")
+    assert trial.now()["status"] == "trialing"
+    unpaid = trial.api.made(trial.path("extend-trial"), {"trial_end": "now", "payment_behavior": "allow_incomplete"})
+    assert unpaid["status"] == "past_due"
+
+
+@pytest.mark.parametrize("at", [None, "soon", "2026-01-02T00:00:00Z", "2030-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_trials_that_can_not_be(trial: Shop, at: Any) -> None:
+    refused(post(trial, "extend-trial", {"trial_end": at}), 400, None, "trial_end")
+
+
+# --- Terms -----------------------------------------------------------------------------------------------------------
+
+
+def patched(shop: Shop, **body: Any) -> Any:
+    return shop.api.request("PATCH", shop.path(), body)
+
+
+def test_terms_of_a_subscription_that_runs(basic: Shop) -> None:
+    basic.v1.coupons.create({"id": "HALF", "percent_off": 50, "duration": "forever"}, basic.account)
+    basic.deliveries.flush()
+    updated = patched(basic, coupon="HALF", metadata={"team": "red"}).json()
+    assert (updated["mrr"], updated["metadata"], len(updated["discount_ids"])) == (1000, {"team": "red"}, 1)
+    updated = patched(basic, coupon=None, collection_method="send_invoice", days_until_due=30).json()
+    assert (updated["mrr"], updated["discount_ids"], updated["days_until_due"]) == (1999, [], 30)
+    updated = patched(basic, metadata={"team": ""}).json()
+    assert (updated["metadata"], updated["collection_method"]) == ({}, "send_invoice")
+    assert patched(basic).json()["id"] == basic.subscription["id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        ({"coupon": "NONE"}, 404, "coupon"),
+        ({"coupon": 5}, 400, "coupon"),
+        ({"metadata": {"billingos_x": "1"}}, 400, "metadata"),
+        ({"default_payment_method": "pm_unknown"}, 400, "default_payment_method"),
+        ({"collection_method": "send_invoice"}, 400, "days_until_due"),
+        ({"status": "active"}, 400, "status"),
+    ],
+)
+def test_terms_that_can_not_be(basic: Shop, body: dict[str, Any], status: int, param: str) -> None:
+    refused(patched(basic, **body), status, None, param)
+
+
+def test_of_one_that_has_ended_stripe_keeps_metadata_only(basic: Shop) -> None:
+    basic.api.made(basic.path("cancel"), {"at_period_end": False})
+    assert patched(basic, metadata={"team": "red"}).json()["metadata"] == {"team": "red"}
+    refused(
+        patched(basic, collection_method="send_invoice", days_until_due=3), 400, "invalid_canceled_subscription_fields"
+    )
