@@ -194,6 +194,7 @@ SPECTACULAR_SETTINGS = {
         "CreditNoteReasonEnum": "subscriptions.models.CreditNote.Reason",
         "RefundReasonEnum": "subscriptions.models.Refund.Reason",
         "MigrationProrationEnum": "subscriptions.moving.PRORATIONS",
+        "ProrationEnum": "billingos.merchants.models.Proration",
         "SubscriptionStatusEnum": "subscriptions.models.Subscription.Status",
         "UsageTypeEnum": "subscriptions.models.Price.UsageType",
     },
