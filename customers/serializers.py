@@ -11,6 +11,7 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
     """`balance` is in minor units of `currency`; negative is a credit."""
 
     object = serializers.SerializerMethodField()
+    address = serializers.DictField(read_only=True, allow_null=True)
     test_clock = serializers.SerializerMethodField()
 
     class Meta:

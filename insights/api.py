@@ -32,7 +32,7 @@ DEFAULT_DAYS = timedelta(days=30)
 class InsightsView(MerchantView):
     area = "insights"
 
-    @reads("List insights", page_of(InsightSerializer), InsightQuery)
+    @reads("List insights", page_of(InsightSerializer), InsightQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, InsightQuery)
         merchant = merchant_of(request)

@@ -50,7 +50,11 @@ def fill_the_mirror(scene: Scene) -> None:
         item = SubscriptionItem.objects.select_related("version", "subscription", "price").get()
         CheckoutSession.objects.create(merchant_id=merchant_id, price=item.price, expires_at=timezone.now())
         migration, _ = VersionMigration.objects.get_or_create(
-            merchant_id=merchant_id, product_id=item.version.product_id, target=item.version, when="now"
+            merchant_id=merchant_id,
+            product_id=item.version.product_id,
+            target=item.version,
+            when="now",
+            proration="none",
         )
         VersionMigrationStep.objects.get_or_create(
             merchant_id=merchant_id, migration=migration, subscription=item.subscription, currency="usd", mrr_before=0

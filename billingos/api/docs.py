@@ -51,7 +51,8 @@ def _prepare(tokens: list[Token], name: str) -> str:
 
 
 def slug(heading: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", heading.lower().replace("`", "")).strip("-")
+    """As code hosting sites make it, so that a link works there and here."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _link(link: Token, folder: str) -> None:

@@ -100,7 +100,7 @@ class CheckoutSessionListQuery(ListQuery):
 class CheckoutSessionsView(MerchantView):
     area = "subscriptions"
 
-    @reads("List checkout sessions", page_of(CheckoutSessionSerializer), CheckoutSessionListQuery)
+    @reads("List checkout sessions", page_of(CheckoutSessionSerializer), CheckoutSessionListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, CheckoutSessionListQuery)
         merchant = merchant_of(request)

@@ -19,7 +19,7 @@ from usage.selectors import get_meter
 class PricesView(MerchantView):
     area = "catalog"
 
-    @reads("List prices", page_of(PriceSerializer), PriceListQuery)
+    @reads("List prices", page_of(PriceSerializer), PriceListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, PriceListQuery)
         merchant = merchant_of(request)

@@ -76,7 +76,7 @@ class CouponView(MerchantView):
 class PromotionCodesView(MerchantView):
     area = "coupons"
 
-    @reads("List promotion codes", page_of(PromotionCodeSerializer), PromotionCodeListQuery)
+    @reads("List promotion codes", page_of(PromotionCodeSerializer), PromotionCodeListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, PromotionCodeListQuery)
         merchant = merchant_of(request)

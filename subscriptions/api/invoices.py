@@ -38,7 +38,7 @@ from subscriptions.upcoming import upcoming_invoice
 class InvoicesView(MerchantView):
     area = "invoices"
 
-    @reads("List invoices", page_of(InvoiceSerializer), InvoiceListQuery)
+    @reads("List invoices", page_of(InvoiceSerializer), InvoiceListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, InvoiceListQuery)
         merchant = merchant_of(request)
@@ -203,7 +203,7 @@ class UpcomingInvoiceView(MerchantView):
 class CreditNotesView(MerchantView):
     area = "invoices"
 
-    @reads("List credit notes", page_of(CreditNoteSerializer), CreditNoteListQuery)
+    @reads("List credit notes", page_of(CreditNoteSerializer), CreditNoteListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, CreditNoteListQuery)
         merchant = merchant_of(request)

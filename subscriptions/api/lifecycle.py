@@ -28,7 +28,7 @@ from subscriptions.serializers.lifecycle import (
 class SubscriptionsView(MerchantView):
     area = "subscriptions"
 
-    @reads("List subscriptions", page_of(SubscriptionSerializer), SubscriptionListQuery)
+    @reads("List subscriptions", page_of(SubscriptionSerializer), SubscriptionListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, SubscriptionListQuery)
         merchant = merchant_of(request)

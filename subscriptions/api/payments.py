@@ -40,7 +40,7 @@ BALANCE_TRANSACTION = re.compile(r"cbtxn_\w{1,100}", re.ASCII)
 class PaymentsView(MerchantView):
     area = "payments"
 
-    @reads("List payments", page_of(PaymentSerializer), PaymentListQuery)
+    @reads("List payments", page_of(PaymentSerializer), PaymentListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, PaymentListQuery)
         merchant = merchant_of(request)
@@ -65,7 +65,7 @@ class PaymentView(MerchantView):
 class RefundsView(MerchantView):
     area = "payments"
 
-    @reads("List refunds", page_of(RefundSerializer), RefundListQuery)
+    @reads("List refunds", page_of(RefundSerializer), RefundListQuery, not_found=True)
     def get(self, request: Request) -> Response:
         query = list_query(request, RefundListQuery)
         merchant = merchant_of(request)

@@ -25,6 +25,12 @@ class PriceSerializer(serializers.ModelSerializer[Price]):
     product = serializers.UUIDField(source="version.product_id", read_only=True)
     version = serializers.IntegerField(source="version.number", read_only=True)
     unit_amount_decimal = serializers.SerializerMethodField()
+    tiers = serializers.ListField(
+        child=serializers.DictField(), read_only=True, allow_null=True, help_text="Stripe's, amounts as text."
+    )
+    transform_quantity = serializers.DictField(
+        read_only=True, allow_null=True, help_text="{divide_by, round}: units are sold in packages."
+    )
 
     class Meta:
         model = Price

@@ -32,7 +32,7 @@ class CouponSerializer(serializers.ModelSerializer[Coupon]):
     object = serializers.SerializerMethodField()
     percent_off = serializers.SerializerMethodField()
     products = serializers.ListField(child=serializers.UUIDField(), read_only=True, source="product_ids")
-    redeem_by = serializers.DateTimeField(source="redeem_by_at", read_only=True)
+    redeem_by = serializers.DateTimeField(source="redeem_by_at", read_only=True, allow_null=True)
 
     class Meta:
         model = Coupon
