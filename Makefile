@@ -27,7 +27,8 @@ test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
 
 test-long: $(STAMP) ## Run storms and properties at full size
-	$(BIN)/python -m pytest -m long $(ARGS) || test $$? -eq 5
+	$(BIN)/python -m pytest -n 2 -m long --ignore tests/e2e $(ARGS) || test $$? -eq 5
+	$(BIN)/python -m pytest -m long tests/e2e $(ARGS) || test $$? -eq 5
 
 screenshots: $(STAMP) ## Take a picture of every page into .billingos/screenshots; ARGS="customers" for some
 	$(IDLE_SETTINGS) $(BIN)/python -m tests.e2e.screenshots $(ARGS)

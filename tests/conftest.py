@@ -8,12 +8,19 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
 from billingos.embedded import pytest_plugin
 
 pytest_plugins = ["tests.fixtures"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _look_for_static_files_when_asked(django_test_environment: None) -> None:
+    """Each test client would list all of them at its first request: as long as two or three requests take."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(scope="session")

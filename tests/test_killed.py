@@ -215,7 +215,7 @@ OPERATIONS = {
 }
 
 
-@pytest.mark.parametrize("finish", [finish_by_retry, finish_by_sweep])
+@pytest.mark.parametrize("finish", [finish_by_retry, pytest.param(finish_by_sweep, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("name", "point", "nth"),
     [
@@ -248,6 +248,11 @@ def test_killed_at_each_step(
     assert operation.made(scene) == operation.expected
     scene.deliveries.flush()
     assert_rows_say_what_stripe_has(scene)
+
+
+def test_killed_and_never_asked_for_again(scene: Scene) -> None:
+    """The sweep alone, at the most dangerous place: Stripe has charged, and nobody has written it down."""
+    test_killed_at_each_step(scene, "charge", "after_stripe", 5, finish_by_sweep)
 
 
 def of_intents(scene: Scene) -> list[tuple[str, str]]:

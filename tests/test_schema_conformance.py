@@ -122,7 +122,7 @@ def _told(error: BaseException) -> str:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_answer_is_described(scene: Scene, ids: dict[str, list[str]], part: int) -> None:
-    ask_all(scene, ids, part, examples=5)
+    ask_all(scene, ids, part, examples=3)
 
 
 @pytest.mark.long
