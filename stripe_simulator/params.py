@@ -1,6 +1,7 @@
 """Declared parameters: what an endpoint takes, read from a form's strings, with Stripe's complaints."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -12,14 +13,14 @@ _INTEGER = re.compile(r"^-?\d{1,18}$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Param:
+class Param(ABC):
     """One parameter. Subclasses read a raw value and complain under the given name."""
 
     required: bool = False
 
+    @abstractmethod
     def read(self, raw: Any, name: str) -> Any:
         """The typed value of what was sent."""
-        raise NotImplementedError
 
 
 Fields = dict[str, Param]

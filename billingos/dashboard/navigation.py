@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from billingos.merchants.models import Membership
 from billingos.merchants.roles import role_allows
@@ -61,14 +61,10 @@ def sections_for(membership: Membership) -> list[tuple[str, list[Link]]]:
     """Titles with the links that this member may follow."""
     slug = membership.merchant.slug
     return [
-        (title, [link for entry in entries if role_allows(membership.role, entry.needs) for link in _link(entry, slug)])
+        (title, [_link(entry, slug) for entry in entries if role_allows(membership.role, entry.needs)])
         for title, entries in ENTRIES
     ]
 
 
-def _link(entry: Entry, slug: str) -> list[Link]:
-    try:
-        url = reverse(f"dashboard:{entry.name}", kwargs={"slug": slug})
-    except NoReverseMatch:
-        return []
-    return [Link(entry.name, entry.label, entry.icon, url)]
+def _link(entry: Entry, slug: str) -> Link:
+    return Link(entry.name, entry.label, entry.icon, reverse(f"dashboard:{entry.name}", kwargs={"slug": slug}))

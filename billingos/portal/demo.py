@@ -32,7 +32,7 @@ def choose_customer(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         return _open(request, merchant)
-    context = {"merchant": merchant, "rows": list(_rows(merchant))}
+    context = {"merchant": merchant, "rows": list(customers_on_offer(merchant))}
     return private(render(request, "portal/demo.html", context))
 
 
@@ -57,7 +57,7 @@ def _open(request: HttpRequest, merchant: Merchant) -> HttpResponse:
     return private(redirect("portal:link", token=made.link_token))
 
 
-def _rows(merchant: Merchant) -> Iterable[tuple[Customer, str]]:
+def customers_on_offer(merchant: Merchant) -> Iterable[tuple[Customer, str]]:
     """(customer, state), the state to look at first in front; some of each state."""
     with scope(merchant.id):
         found = list(customers(merchant.id).order_by("-id")[:LOOKED_AT])

@@ -29,7 +29,7 @@ from billingos.merchants.models import Invitation, Membership, Merchant, User
 from billingos.merchants.services import add_member, create_merchant
 from billingos.merchants.services.keys import key_digest
 from billingos.portal.checkouts import signed_id
-from billingos.portal.demo import _rows
+from billingos.portal.demo import customers_on_offer
 from billingos.stripe_gateway.accounts import create_account
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
@@ -134,11 +134,11 @@ def _values(merchant: Merchant, route: Route) -> Iterator[tuple[str, str]]:
     for parameter in set(route.parameters) - {*given, *MADE.get(route.name, ())}:
         if parameter == "slug":
             yield parameter, merchant.slug
-        elif found := _row(merchant, _model_for(route, parameter)):
+        elif found := _row(merchant, model_for(route, parameter)):
             yield parameter, found
 
 
-def _model_for(route: Route, parameter: str) -> Any:
+def model_for(route: Route, parameter: str) -> Any:
     """`customer_id` → Customer; of an admin page, the model that it is for. None where nothing is called so."""
     if parameter == "object_id":
         app, model = route.name.removeprefix("admin:").split("_")[:2]
@@ -167,7 +167,7 @@ def _row(merchant: Merchant, model: Any) -> str | None:
 
 def _customer_of_the_portal(merchant: Merchant) -> Customer:
     """One whom the demo offers, with a plan to cancel."""
-    return next(customer for customer, state in _rows(merchant) if state == Subscription.Status.ACTIVE)
+    return next(customer for customer, state in customers_on_offer(merchant) if state == Subscription.Status.ACTIVE)
 
 
 def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict[str, str]]:

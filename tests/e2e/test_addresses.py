@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from billingos.dashboard.pages import Visit, merchant_page
 from billingos.merchants.roles import PERMISSIONS
 from tests.e2e.addresses import FOR_ALL, GIVEN, MADE, NEEDS, VARIANTS, Outcome, Route, methods_of, routes
-from tests.e2e.casting import _model_for
+from tests.e2e.casting import model_for
 
 BY_NAME = {route.name: route for route in routes()}
 
@@ -29,7 +29,7 @@ def test_every_name_is_used_once() -> None:
 def test_every_parameter_can_be_filled(route: Route) -> None:
     """A parameter named after its model is (`customer_id`); any other needs a word in casting.py or addresses.py."""
     for parameter in set(route.parameters) - {"slug", *GIVEN.get(route.name, {}), *MADE.get(route.name, ())}:
-        model = _model_for(route, parameter)
+        model = model_for(route, parameter)
         assert model in apps.get_models(), parameter
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from billingos.common.tenancy import scope
-from billingos.merchants.models import ApiKey, Invitation, Membership, User
+from billingos.merchants.models import ApiKey, Membership, User
 from billingos.merchants.services import add_member, create_api_key, record_audit
 from billingos.merchants.services.keys import key_digest
 from customers.models import Customer
@@ -18,6 +18,7 @@ from tests.e2e.addresses import Area, Route, routes_in
 from tests.factories import UserFactory, unique
 from tests.pages.filling import add_events as add_usage
 from tests.pages.filling import add_insights, add_meters, add_price, add_products, subscribe_to
+from tests.pages.joining import add_invitations, add_members
 from tests.pages.looking import BUDGET, START, add_customers, statements
 from tests.pages.test_customer import fill as fill_customer
 from tests.pages.test_ops import add_events
@@ -60,7 +61,7 @@ class Company:
     def links(self) -> dict[str, dict[str, Any]]:
         """Parameter → value; what bears the same name in several addresses stands under the address's own."""
         token, (event,) = unique("token-"), add_events(self.merchant, 1, status="failed")
-        invitation = self.invite(1, token)[0]
+        (invitation,) = add_invitations(self.merchant, 1, by=self.owner, token=token)
         key, _ = create_api_key(merchant=self.merchant, name="server", by=self.owner)
         common = {
             "slug": self.merchant.slug,
@@ -77,20 +78,6 @@ class Company:
         link = session_for(self.scene.api, self.scene.customer["id"]).link_token
         own = {"dashboard:invitation": {"token": token}, "portal:link": {"token": link}}
         return {route.name: {**common, **own.get(route.name, {})} for route in PAGES}
-
-    def invite(self, count: int, token: str = "") -> list[Invitation]:
-        with scope(self.merchant.id):
-            return Invitation.objects.bulk_create(
-                Invitation(
-                    merchant=self.merchant,
-                    email=f"{unique('i-')}@example.com",
-                    role="viewer",
-                    digest=key_digest(token or unique("token-")),
-                    invited_by=self.owner,
-                    expires_at=timezone.now() + Invitation.LIFE,
-                )
-                for _ in range(count)
-            )
 
     def url(self, route: Route) -> str:
         """Raises KeyError for a page whose address needs what no company here has: give it one, in `links`."""
@@ -137,11 +124,8 @@ class Company:
             add_usage(self.meter, customer, (timezone.now(), 1))
 
     def staff(self, count: int) -> None:
-        people = User.objects.bulk_create(User(email=f"{unique('m-')}@example.com", password="!") for _ in range(count))
+        add_members(self.merchant, count)
         with scope(self.merchant.id):
-            Membership.objects.bulk_create(
-                Membership(merchant=self.merchant, user=user, role="viewer") for user in people
-            )
             ApiKey.objects.bulk_create(
                 ApiKey(
                     merchant=self.merchant,
@@ -156,7 +140,7 @@ class Company:
             )
             for number in range(count):
                 record_audit(merchant_id=self.merchant.id, action="test", target=str(number))
-        self.invite(49)  # more may not be open
+        add_invitations(self.merchant, 49, by=self.owner)  # more may not be open
 
 
 @pytest.fixture

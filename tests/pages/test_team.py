@@ -14,6 +14,7 @@ from billingos.merchants.selectors import membership_in
 from billingos.merchants.services import set_merchant_status
 from tests.factories import UserFactory, unique
 from tests.pages.business import Business
+from tests.pages.joining import add_invitations, add_members
 from tests.pages.looking import BUDGET, assert_strict, statements, text_of
 
 
@@ -166,23 +167,7 @@ def test_the_number_of_statements_does_not_grow(business: Business) -> None:
     client, url = business.browser("owner"), business.url("team")
     invited(business, f"{unique('new-')}@example.com")
     with_few = statements(client, url)
-    people = User.objects.bulk_create(
-        User(email=f"{unique('many-')}-{number}@example.com", password="!") for number in range(500)
-    )
-    with scope(business.merchant.id):
-        Membership.objects.bulk_create(
-            Membership(merchant=business.merchant, user=user, role="viewer") for user in people
-        )
-        Invitation.objects.bulk_create(
-            Invitation(
-                merchant=business.merchant,
-                email=f"{number}@example.com",
-                role="viewer",
-                digest=unique("d"),
-                invited_by=people[number],
-                expires_at=timezone.now() + Invitation.LIFE,
-            )
-            for number in range(49)
-        )
+    people = add_members(business.merchant, 500)
+    add_invitations(business.merchant, 49, by=people[0])
     assert with_few == statements(client, url) <= BUDGET
     assert text_of(client.get(url, {"q": people[3].email})).count("Change role") == 1
