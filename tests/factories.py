@@ -1,10 +1,12 @@
 """Rows for tests. Tests share a database and never flush it: each makes merchants of its own."""
 
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from factory.base import Factory
 from factory.declarations import LazyFunction, SubFactory
-from factory.django import DjangoModelFactory, Password
+from factory.django import DjangoModelFactory
 from factory.faker import Faker
 
 from billingos.common.ids import uuid7
@@ -16,13 +18,19 @@ def unique(prefix: str) -> str:
     return f"{prefix}{uuid7().hex[-12:]}"
 
 
+@cache
+def hashed(password: str) -> str:
+    """Once for all people of a run: a hash takes as long as the rest of most tests."""
+    return make_password(password)
+
+
 class UserFactory(DjangoModelFactory[User]):
     class Meta:
         model = User
         skip_postgeneration_save = True
 
     email = LazyFunction(lambda: f"{unique('person-')}@example.com")
-    password = Password("correct horse battery")
+    password = LazyFunction(lambda: hashed("correct horse battery"))
 
 
 class MerchantFactory(Factory[Merchant]):

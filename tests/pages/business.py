@@ -20,14 +20,14 @@ ROLES = ("owner", "admin", "developer", "viewer")
 
 class Business:
     def __init__(self, **fields: Any) -> None:
-        self.people: dict[str, User] = {"owner": UserFactory.create(password=None)}  # hashing takes long
+        self.people: dict[str, User] = {"owner": UserFactory.create()}
         self.merchant: Merchant = MerchantFactory.create(owner=self.people["owner"], **fields)
         for role in ROLES[1:]:
             self.people[role] = self.join(role)
         self.plain = ""
 
     def join(self, role: str) -> User:
-        user: User = UserFactory.create(password=None)
+        user: User = UserFactory.create()
         add_member(merchant=self.merchant, user=user, role=Membership.Role(role))
         return user
 

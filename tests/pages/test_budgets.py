@@ -56,7 +56,7 @@ class Company:
         self.values = self.links()
 
     def join(self, role: str) -> Membership:
-        return add_member(merchant=self.merchant, user=UserFactory.create(password=None), role=Membership.Role(role))
+        return add_member(merchant=self.merchant, user=UserFactory.create(), role=Membership.Role(role))
 
     def links(self) -> dict[str, dict[str, Any]]:
         """Parameter → value; what bears the same name in several addresses stands under the address's own."""

@@ -33,7 +33,7 @@ def business(committed_db: None, simulator: Any) -> Business:
 @pytest.fixture
 def newcomer(committed_db: None) -> Client:
     client = Client()
-    client.force_login(UserFactory.create(password=None))
+    client.force_login(UserFactory.create())
     return client
 
 

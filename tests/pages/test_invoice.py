@@ -20,7 +20,7 @@ ACTS = ("pay", "void", "refund", "credit")
 
 
 def visitor(scene: Scene, role: str = "owner") -> Client:
-    person: User = UserFactory.create(password=None)
+    person: User = UserFactory.create()
     add_member(merchant=scene.api.merchant, user=person, role=Membership.Role(role))
     client = Client()
     client.force_login(person)

@@ -34,7 +34,7 @@ def invited(business: Business, email: str, role: str = "developer") -> str:
 
 
 def person(email: str) -> tuple[User, Client]:
-    user = UserFactory.create(email=email, password=None)
+    user = UserFactory.create(email=email)
     client = Client()
     client.force_login(user)
     return user, client
