@@ -5,6 +5,7 @@ often those of real objects, so that requests come further than to a 404.
 """
 
 import random
+from functools import cache
 from typing import Any
 
 import pytest
@@ -81,9 +82,14 @@ def with_real_ids(value: Any, ids: dict[str, list[str]], dice: random.Random) ->
     return [with_real_ids(entry, ids, dice) for entry in value] if isinstance(value, list) else value
 
 
+@cache
+def described() -> Any:
+    """What OpenAPI says; reading it takes longer than asking an endpoint."""
+    return schemathesis.openapi.from_wsgi("/api/schema?format=json", get_wsgi_application())
+
+
 def ask(scene: Scene, ids: dict[str, list[str]], path: str, method: str, examples: int) -> None:
-    schema = schemathesis.openapi.from_wsgi("/api/schema?format=json", get_wsgi_application())
-    operation = schema[path][method]
+    operation = described()[path][method]
     dice = random.Random(f"{method} {path}")
 
     @settings(
