@@ -22,7 +22,7 @@ from billingos.embedded.state import BASE_DIR, read_json
 from tests.stack.running import RunningStack
 from tests.stack.test_kill import connected
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 MONTHS, CUSTOMERS = 3, 8
 
