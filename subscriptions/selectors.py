@@ -167,6 +167,41 @@ def scheduled_change(subscription: Subscription) -> dict[str, Any] | None:
     return {"at": from_stripe(phase["start_date"]), "items": items}
 
 
+@dataclass(frozen=True, slots=True)
+class ComingChange:
+    """What a subscription is going to be for. `items` are no rows; they have price, version, product and quantity."""
+
+    at: datetime
+    items: tuple[SubscriptionItem, ...]
+
+
+def coming_changes(rows: Collection[Subscription]) -> dict[UUID, ComingChange]:
+    """Of each row of `subscriptions` the next change of what is sold, if one is scheduled. One statement, if any is."""
+    scheduled = {row: found for row in rows if (found := scheduled_change(row)) and _sells_other(row, found["items"])}
+    if not scheduled:
+        return {}
+    wanted = {item["price"] for found in scheduled.values() for item in found["items"]}
+    (merchant_id,) = {row.merchant_id for row in scheduled}
+    prices = Price.objects.for_merchant(merchant_id).filter(stripe_id__in=wanted).select_related("version__product")
+    by_id = {price.stripe_id: price for price in prices}
+    return {
+        row.id: ComingChange(
+            found["at"],
+            tuple(
+                SubscriptionItem(price=price, version=price.version, quantity=item["quantity"] or 0)
+                for item in found["items"]
+                if (price := by_id.get(item["price"]))
+            ),
+        )
+        for row, found in scheduled.items()
+    }
+
+
+def _sells_other(row: Subscription, items: Sequence[dict[str, Any]]) -> bool:
+    now = {(item.price.stripe_id, item.quantity) for item in row.items.all()}
+    return now != {(item["price"], item["quantity"] or 0) for item in items}
+
+
 def main_subscription(customer: Customer) -> Subscription | None:
     """The customer's subscription to look at first: the most urgent of those that have not ended, of these the newest;
     else the one that ended last."""

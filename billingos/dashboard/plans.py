@@ -9,6 +9,7 @@ from django.conf import settings
 from billingos.dashboard.plan_words import Line, line_of, line_price, names, price_of
 from billingos.merchants.models import Merchant
 from subscriptions.models import Subscription
+from subscriptions.selectors import ComingChange
 
 REAL_STRIPE = "https://api.stripe.com"
 
@@ -67,6 +68,20 @@ class Plan:
 def plan_of(subscription: Subscription) -> Plan:
     lines = tuple(line_of(item) for item in subscription.items.all())
     return Plan(subscription, names(lines), price_of(lines, subscription.currency), lines)
+
+
+@dataclass(frozen=True, slots=True)
+class ComingPlan:
+    """What the subscription is going to be for, from an instant on."""
+
+    at: datetime
+    name: str
+    price: str
+
+
+def coming_plan(subscription: Subscription, change: ComingChange) -> ComingPlan:
+    lines = tuple(line_of(item) for item in change.items)
+    return ComingPlan(change.at, names(lines), price_of(lines, subscription.currency))
 
 
 def stripe_url(merchant: Merchant, kind: str, stripe_id: str) -> str:

@@ -189,8 +189,8 @@ class ChangeWhen(models.TextChoices):
 class Proration(models.TextChoices):
     """What a change of plan in mid-period costs."""
 
-    PRORATE = "prorate", "The difference for the rest of the period, at once"
-    PRORATE_AT_RENEWAL = "prorate_at_renewal", "The difference for the rest of the period, on the next invoice"
+    PRORATE = "prorate", "The difference, at once"
+    PRORATE_AT_RENEWAL = "prorate_at_renewal", "The difference, on the next invoice"
     FULL_PRICE = "full_price", "The full new price; a new period begins"
     NONE = "none", "Nothing until the next renewal"
 

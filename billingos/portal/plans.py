@@ -1,10 +1,12 @@
 """A subscription as its customer sees it: what it is called, what it costs, when it goes on or ends."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billingos.common.money import Money
 from subscriptions.models import Price, Subscription, SubscriptionItem
+from subscriptions.selectors import ComingChange
 
 Status = Subscription.Status
 CANCELABLE = {Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED}
@@ -32,6 +34,7 @@ class Plan:
     total: Money | None
     every: str
     ends_at: datetime | None
+    coming: "Coming | None" = None
 
     @property
     def status(self) -> str:
@@ -60,9 +63,24 @@ class Plan:
         return self.subscription.cancel_at_period_end and not self.subscription.has_ended
 
 
-def plan_of(subscription: Subscription) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What the plan changes to, and when."""
+
+    at: datetime
+    plan: Plan
+
+
+def plan_of(subscription: Subscription, change: ComingChange | None = None) -> Plan:
     """Of a subscription that has its items at hand."""
-    lines = tuple(_line(item) for item in subscription.items.all())
+    plan = _plan_for(subscription, list(subscription.items.all()))
+    if change is None or plan.ends_at:
+        return plan
+    return replace(plan, coming=Coming(change.at, _plan_for(subscription, change.items)))
+
+
+def _plan_for(subscription: Subscription, items: Sequence[SubscriptionItem]) -> Plan:
+    lines = tuple(_line(item) for item in items)
     periods = {line.every for line in lines}
     amounts = [line.amount for line in lines if line.amount]
     whole = len(periods) == 1 and len(amounts) == len(lines)

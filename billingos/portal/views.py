@@ -24,7 +24,7 @@ from entitlements.selectors import HeldFeature, balances
 from entitlements.services import source_of
 from subscriptions.cards import finish_card_page
 from subscriptions.models import Invoice
-from subscriptions.selectors import invoices, owed_invoices, subscriptions
+from subscriptions.selectors import coming_changes, invoices, owed_invoices, subscriptions
 from subscriptions.services import cancel_subscription, keep_subscription
 
 MAX_TOKEN = 100
@@ -90,13 +90,14 @@ def overview(request: HttpRequest, session: PortalSession) -> HttpResponse:
     customer = session.customer
     with scope(customer.merchant_id):
         rows = list(subscriptions(customer.merchant_id, customer=customer).order_by("-id"))
+        coming = coming_changes(rows)
         features = balances(customer)
         owed = list(owed_invoices(customer)[:MANY])
     going = [row for row in rows if not row.has_ended]
     ended = [row for row in rows if row.has_ended][:1] if not going else []
     context: dict[str, Any] = {
         "here": "overview",
-        "plans": [plan_of(row) for row in going],
+        "plans": [plan_of(row, coming.get(row.id)) for row in going],
         "ended": [plan_of(row) for row in ended],
         "limits": [row for row in features if row.balance.type == "limit"],
         "included": [row.feature for row in features if row.balance.type == "boolean"],

@@ -102,6 +102,13 @@ def test_the_empty_list_says_what_belongs_there(page: tuple[Client, str]) -> Non
     assert "No subscriptions yet" in text_of(page[0].get(page[1]))
 
 
+def test_a_change_that_waits_is_told_with_its_price(scene: Scene, browser: SignIn) -> None:
+    client = signed_in(browser, scene.api.merchant)
+    assert "Changes on" not in text_of(client.get(address(scene)))
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/change", {"quantity": 3, "when": "renewal"})
+    assert "Changes on 1 Feb 2026 to Pro, $49.00 / month × 3." in text_of(client.get(address(scene)))
+
+
 def test_the_number_of_statements_does_not_grow(shop: Merchant, page: tuple[Client, str]) -> None:
     client, url = page
     fill(add_customers(shop, 1)[0], 1)

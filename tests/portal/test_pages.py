@@ -46,6 +46,14 @@ def broke(api: Api, stripe_client: stripe.StripeClient, deliveries: Deliveries) 
 # --- Overview -------------------------------------------------------------------------------------------------------
 
 
+def test_a_change_that_waits_is_told_with_its_price(scene: Scene, browser: Client) -> None:
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/change", {"quantity": 3, "when": "renewal"})
+    text = text_of(browser.get("/portal/"))
+    assert "Renews on 1 Feb 2026 Changes on 1 Feb 2026 to Pro × 3: $147.00 per month" in text
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at_period_end": True})
+    assert "Changes on" not in text_of(browser.get("/portal/"))
+
+
 def test_the_plan_with_its_price_usage_and_features(scene: Scene, browser: Client) -> None:
     usage = {"customer_id": scene.customer["id"], "meter": "api_calls", "event_id": unique("e"), "value": 900}
     scene.api.made("/usage/track", usage)

@@ -13,11 +13,12 @@ from billingos.dashboard.consequences import consequences_of
 from billingos.dashboard.histories import story_of_subscription
 from billingos.dashboard.pages import Visit, merchant_page
 from billingos.dashboard.plan_words import day_text
-from billingos.dashboard.plans import Plan, plan_of, stripe_url
+from billingos.dashboard.plans import Plan, coming_plan, plan_of, stripe_url
 from billingos.dashboard.views.customer import moment_in
 from billingos.merchants.roles import BILLING_WRITE
 from billingos.merchants.services import record_audit
 from subscriptions.models import Subscription
+from subscriptions.selectors import coming_changes
 from subscriptions.selectors import subscriptions as subscriptions_of
 from subscriptions.services import cancel_subscription, keep_subscription
 
@@ -40,8 +41,10 @@ def subscription(visit: Visit, subscription_id: UUID) -> HttpResponseBase:
     with scope(visit.merchant.id):
         row = _subscription(visit, subscription_id)
         story = story_of_subscription(row, before=before)
+        coming = coming_changes([row]).get(row.id)
     context = {
         "plan": plan_of(row),
+        "coming": coming and coming_plan(row, coming),
         "customer": row.customer,
         "now": row.customer.now(),
         "story": story,

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='billingsettings',
             name='proration',
-            field=models.CharField(choices=[('prorate', 'The difference for the rest of the period, at once'), ('prorate_at_renewal', 'The difference for the rest of the period, on the next invoice'), ('full_price', 'The full new price; a new period begins'), ('none', 'Nothing until the next renewal')], default='prorate', max_length=20),
+            field=models.CharField(choices=[('prorate', 'The difference, at once'), ('prorate_at_renewal', 'The difference, on the next invoice'), ('full_price', 'The full new price; a new period begins'), ('none', 'Nothing until the next renewal')], default='prorate', max_length=20),
         ),
         migrations.AddField(
             model_name='billingsettings',
