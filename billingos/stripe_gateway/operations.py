@@ -255,7 +255,7 @@ def retrieve(merchant: "Merchant", object_type: str, stripe_id: str, *, hurried:
         if error.code == "resource_missing":
             return {"id": stripe_id, "object": object_type, "deleted": True}
         raise
-    return _complete(found, options)
+    return complete(found, options)
 
 
 def is_whole(found: dict[str, Any]) -> bool:
@@ -264,8 +264,9 @@ def is_whole(found: dict[str, Any]) -> bool:
     return inner is None or not (found.get(inner) or {}).get("has_more")
 
 
-def _complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str, Any]:
-    """Lists embedded in objects are cut off at ten or twenty: fetches the rest of those we project."""
+def complete(found: dict[str, Any], options: stripe.RequestOptions) -> dict[str, Any]:
+    """The object with all that is in it: lists inside of objects are cut off at ten or twenty. Fetches the rest of
+    those we project."""
     v1 = client().v1
     with calling():
         if found["object"] == "subscription" and not is_whole(found):
