@@ -1,4 +1,4 @@
-"""Celery: moving subscribers."""
+"""Celery: moving subscribers; closing tills."""
 
 from uuid import UUID
 
@@ -9,9 +9,15 @@ from redis.exceptions import RedisError
 
 from billingos.common.errors import StripeUnavailable
 from billingos.merchants.selectors import get_merchant
+from subscriptions.services.checkouts import expire_old_checkouts
 from subscriptions.services.moves import unfinished, work_off
 
 log = structlog.get_logger(__name__)
+
+
+@shared_task
+def close_tills() -> None:
+    expire_old_checkouts()
 
 
 @shared_task
