@@ -43,7 +43,8 @@ def url_of(session: CheckoutSession) -> str | None:
     """Where the buyer goes: Stripe's page, or ours. None while there is no page yet."""
     if session.is_hosted:
         return session.stripe_url or None
-    return settings.BASE_URL + reverse("checkout:free", kwargs={"signed": signed_id(session)})
+    path: str = reverse("checkout:free", kwargs={"signed": signed_id(session)})
+    return f"{settings.BASE_URL}{path}"
 
 
 def way_back(session: CheckoutSession) -> str:
