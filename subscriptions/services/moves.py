@@ -211,13 +211,24 @@ def _expected(step: VersionMigrationStep, schedule_id: str) -> int | None:
 
 
 def _take_back(merchant: Merchant, step: VersionMigrationStep) -> None:
+    """Unless the renewal was first, or somebody else. What has become of it is noted as with any change of the
+    subscription (`settle_scheduled`)."""
+    stripe_id = step.subscription.stripe_id
+    settle(merchant, "subscription", stripe_id)
+    with scope(merchant.id):
+        step.refresh_from_db(fields=["status"])
+    if step.status == Step.SCHEDULED:
+        _release(merchant, step, step.schedule_id)
+        settle(merchant, "subscription", stripe_id)
+
+
+def _release(merchant: Merchant, step: VersionMigrationStep, schedule_id: str) -> None:
     execute(
         merchant=merchant,
-        calls=[Call("subscription_schedules.release", target=step.schedule_id)],
+        calls=[Call("subscription_schedules.release", target=schedule_id)],
         key=f"migration {step.migration_id} {step.id} release",
         claim=claim_on(step.subscription),
     )
-    _end(step, Step.SKIPPED, reason="migration_canceled")
 
 
 def _end(step: VersionMigrationStep, status: Step, **fields: Any) -> None:
@@ -228,18 +239,17 @@ def _end(step: VersionMigrationStep, status: Step, **fields: Any) -> None:
 
 
 def settle_scheduled(*, merchant_id: UUID, subscription_id: UUID) -> None:
-    """A move at renewal is done when the subscription is on the version; if the subscription has ended before, it is
-    not. Inside the merchant's scope."""
+    """A move at renewal is done when the subscription is on the version; it is not to be done any more if the
+    subscription has ended before, or was let go of by its schedule. Inside the merchant's scope."""
     rows = VersionMigrationStep.objects.for_merchant(merchant_id).filter(
         subscription_id=subscription_id, status=Step.SCHEDULED
     )
     for step in rows.select_related("migration", "subscription"):
-        items = step.subscription.items.all()
-        moved = items.filter(version_id=step.migration.target_id).exists()
-        if step.subscription.has_ended and not moved:
-            step.status, step.reason, step.finished_at = Step.SKIPPED, "subscription_ended", timezone.now()
-        elif moved:
-            step.status, step.mrr_after, step.finished_at = Step.MOVED, step.subscription.mrr, timezone.now()
-        else:
-            continue
-        step.save(update_fields=["status", "reason", "mrr_after", "finished_at"])
+        subscription, migration = step.subscription, step.migration
+        if subscription.items.filter(version_id=migration.target_id).exists():
+            _end(step, Step.MOVED, mrr_after=subscription.mrr)
+        elif subscription.has_ended:
+            _end(step, Step.SKIPPED, reason="subscription_ended", mrr_after=None)
+        elif subscription.schedule_id != step.schedule_id:
+            reason = "migration_canceled" if migration.status == Status.CANCELED else "unscheduled"
+            _end(step, Step.SKIPPED, reason=reason, mrr_after=None)
