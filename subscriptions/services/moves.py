@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 CHUNK = 20  # steps of one task
 Status = VersionMigration.Status
 Step = VersionMigrationStep.Status
+UNSETTLED = (Step.PENDING, Step.SCHEDULED)
 
 
 class _Halted(Exception):
@@ -42,6 +43,7 @@ def start_migration(*, merchant: Merchant, choice: Choice) -> VersionMigration:
     Raises Conflict if there is nobody to move, or another migration of the product is under way."""
     try:
         with scope(merchant.id), transaction.atomic():
+            _refuse_while_another_takes_back(choice)
             migration = VersionMigration.objects.create(
                 merchant=merchant,
                 product_id=choice.target.product_id,
@@ -61,40 +63,60 @@ def start_migration(*, merchant: Merchant, choice: Choice) -> VersionMigration:
             VersionMigrationStep.objects.bulk_create(steps, batch_size=1000)
             return migration
     except IntegrityError as error:
-        raise Conflict("Another migration of this product is under way.", code="migration_running") from error
+        raise _running() from error
+
+
+def _refuse_while_another_takes_back(choice: Choice) -> None:
+    """It would pass over all whose old schedule still stands."""
+    steps = VersionMigrationStep.objects.for_merchant(choice.target.merchant_id).filter(status__in=UNSETTLED)
+    if steps.filter(migration__product_id=choice.target.product_id, migration__status=Status.CANCELED).exists():
+        raise _running()
+
+
+def _running() -> Conflict:
+    return Conflict("Another migration of this product is under way.", code="migration_running")
 
 
 def pause_migration(*, migration: VersionMigration) -> VersionMigration:
     """No further step is begun. Raises Conflict for one that has ended."""
-    return _switch(migration, {Status.RUNNING, Status.PAUSED}, Status.PAUSED)
+    return _switch(migration, Status.PAUSED)
 
 
 def resume_migration(*, migration: VersionMigration) -> VersionMigration:
     """Goes on where it was paused. Raises Conflict for one that has ended."""
-    return _switch(migration, {Status.RUNNING, Status.PAUSED}, Status.RUNNING)
+    return _switch(migration, Status.RUNNING)
 
 
 def cancel_migration(*, migration: VersionMigration) -> VersionMigration:
-    """Who was not moved yet is not, and what was scheduled for a renewal is taken back; who was moved stays. Raises
-    Conflict for one that has ended otherwise."""
-    return _switch(migration, {Status.RUNNING, Status.PAUSED, Status.CANCELED}, Status.CANCELED)
+    """Who was not moved yet is not, and what was scheduled for a renewal is taken back, in the background, also when all
+    was scheduled before; who was moved stays. Raises Conflict for one that has nothing left to cancel."""
+    with scope(migration.merchant_id):
+        row = _switch(migration, Status.CANCELED)
+        _skip(_steps(row).filter(status=Step.PENDING))
+        return row
 
 
-def _switch(migration: VersionMigration, froms: set[Status], to: Status) -> VersionMigration:
+def _switch(migration: VersionMigration, to: Status) -> VersionMigration:
     with scope(migration.merchant_id):
         rows = VersionMigration.objects.for_merchant(migration.merchant_id).select_for_update()
         row = rows.get(id=migration.id)
-        if row.status not in froms:
+        if not _may_become(row, to):
             raise Conflict("This migration has ended.", code="migration_ended")
         if row.status != to:
             row.status = to
             row.finished_at = timezone.now() if to == Status.CANCELED else None
             row.save(update_fields=["status", "finished_at"])
-        if to == Status.CANCELED:
-            _steps(row).filter(status=Step.PENDING).update(
-                status=Step.SKIPPED, reason="migration_canceled", finished_at=timezone.now()
-            )
         return row
+
+
+def _may_become(migration: VersionMigration, to: Status) -> bool:
+    if migration.status == Status.COMPLETED and to == Status.CANCELED:
+        return bool(_steps(migration).filter(status=Step.SCHEDULED).exists())
+    return migration.status in {Status.RUNNING, Status.PAUSED, to}
+
+
+def _skip(steps: Any) -> None:
+    steps.update(status=Step.SKIPPED, reason="migration_canceled", finished_at=timezone.now())
 
 
 def unfinished(limit: int = 100) -> list[tuple[UUID, UUID]]:
