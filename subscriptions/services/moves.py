@@ -17,7 +17,7 @@ from billingos.common.errors import BillingError, Conflict, StripeUnavailable
 from billingos.common.locks import held
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
-from billingos.stripe_gateway.intents import execute
+from billingos.stripe_gateway.intents import execute, may_be_done
 from billingos.stripe_gateway.operations import Call
 from billingos.stripe_gateway.settling import settle
 from subscriptions.models import Subscription, VersionMigration, VersionMigrationStep
@@ -88,12 +88,22 @@ def resume_migration(*, migration: VersionMigration) -> VersionMigration:
 
 
 def cancel_migration(*, migration: VersionMigration) -> VersionMigration:
-    """Who was not moved yet is not, and what was scheduled for a renewal is taken back, in the background, also when all
-    was scheduled before; who was moved stays. Raises Conflict for one that has nothing left to cancel."""
+    """Who was not moved yet is not, and what was scheduled for a renewal is taken back, in the background; who was moved
+    stays. Raises Conflict where nothing is left to cancel: one that has scheduled all its moves can still be."""
     with scope(migration.merchant_id):
         row = _switch(migration, Status.CANCELED)
-        _skip(_steps(row).filter(status=Step.PENDING))
+        _skip(_untouched(row))
         return row
+
+
+def _untouched(migration: VersionMigration) -> Any:
+    """The steps of which Stripe knows nothing. They are taken up in their order: of all that are pending only the first
+    may have been begun, by a worker that is at it or has died; that one is finished, and then taken back."""
+    pending = _steps(migration).filter(status=Step.PENDING)
+    first = pending.order_by("id").first()
+    if first and may_be_done(merchant_id=migration.merchant_id, key=_key(first)):
+        return pending.exclude(id=first.id)
+    return pending
 
 
 def _switch(migration: VersionMigration, to: Status) -> VersionMigration:
@@ -122,8 +132,8 @@ def _skip(steps: Any) -> None:
 def unfinished(limit: int = 100) -> list[tuple[UUID, UUID]]:
     """(merchant id, migration id) of those that a worker has something to do for."""
     with platform_scope():
-        scheduled = VersionMigrationStep.objects.filter(migration_id=OuterRef("id"), status=Step.SCHEDULED)
-        rows = VersionMigration.objects.filter(Q(status=Status.RUNNING) | Q(status=Status.CANCELED) & Exists(scheduled))
+        left = VersionMigrationStep.objects.filter(migration_id=OuterRef("id"), status__in=UNSETTLED)
+        rows = VersionMigration.objects.filter(Q(status=Status.RUNNING) | Q(status=Status.CANCELED) & Exists(left))
         return list(rows.order_by("id").values_list("merchant_id", "id")[:limit])
 
 
@@ -142,14 +152,15 @@ def work_off(*, merchant: Merchant, migration_id: UUID, limit: int = CHUNK) -> b
 
 
 def _next_step(merchant: Merchant, migration_id: UUID) -> VersionMigrationStep | None:
-    """The next one of a migration that runs (which has ended when there is none), or the next one to take back."""
+    """The next one of a migration that runs (which has ended when there is none); of a canceled one the next to take
+    back, or to finish before."""
     with scope(merchant.id):
         rows = VersionMigration.objects.for_merchant(merchant.id).select_for_update()
         migration = rows.get(id=migration_id)
-        wanted = {Status.RUNNING: Step.PENDING, Status.CANCELED: Step.SCHEDULED}.get(Status(migration.status))
+        wanted = {Status.RUNNING: [Step.PENDING], Status.CANCELED: UNSETTLED}.get(Status(migration.status))
         if wanted is None:
             return None
-        steps = _steps(migration).filter(status=wanted).select_related("migration__target", "subscription")
+        steps = _steps(migration).filter(status__in=wanted).select_related("migration__target", "subscription")
         found: VersionMigrationStep | None = steps.order_by("id").first()
         if found is None and migration.status == Status.RUNNING:
             migration.status, migration.finished_at = Status.COMPLETED, timezone.now()
@@ -168,7 +179,7 @@ def _carry_out(merchant: Merchant, step: VersionMigrationStep) -> None:
     except Obstacle as obstacle:
         _end(step, Step.SKIPPED, reason=obstacle.reason)
     except _Halted:
-        return
+        _skip_if_canceled(step)
     except StripeUnavailable:
         raise
     except BillingError as error:
@@ -183,7 +194,7 @@ def _move(merchant: Merchant, step: VersionMigrationStep) -> None:
     rows = execute(
         merchant=merchant,
         calls=_planned(step),
-        key=f"migration {migration.id} {step.id}",
+        key=_key(step),
         claim=claim_on(subscription),
         check=_unless_halted(migration),
     )
@@ -193,6 +204,15 @@ def _move(merchant: Merchant, step: VersionMigrationStep) -> None:
         settle(merchant, "subscription", subscription.stripe_id)  # which knows its schedule then
         schedule_id = rows[0].stripe_id
         _end(step, Step.SCHEDULED, schedule_id=schedule_id, mrr_after=_expected(step, schedule_id))
+
+
+def _key(step: VersionMigrationStep) -> str:
+    return f"migration {step.migration_id} {step.id}"
+
+
+def _skip_if_canceled(step: VersionMigrationStep) -> None:
+    with scope(step.merchant_id):
+        _skip(_steps(step.migration).filter(id=step.id, status=Step.PENDING, migration__status=Status.CANCELED))
 
 
 def _planned(step: VersionMigrationStep) -> Callable[[], list[Call]]:
@@ -248,7 +268,7 @@ def _release(merchant: Merchant, step: VersionMigrationStep, schedule_id: str) -
     execute(
         merchant=merchant,
         calls=[Call("subscription_schedules.release", target=schedule_id)],
-        key=f"migration {step.migration_id} {step.id} release",
+        key=f"{_key(step)} release",
         claim=claim_on(step.subscription),
     )
 

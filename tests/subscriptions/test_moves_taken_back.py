@@ -1,9 +1,13 @@
-"""Moves at renewal that are not to be: taken back with all of a migration, or by what else is done to a subscription."""
+"""Moves at renewal that are not to be: taken back with their migration, or by what else is done to a subscription."""
 
 from typing import Any
 
 import pytest
 
+from billingos.common.errors import StripeUnavailable
+from billingos.merchants.tasks import resume_write_intents
+from billingos.stripe_gateway import intents
+from subscriptions.services import moves
 from tests.scenes import DAY, JANUARY, Scene
 from tests.subscriptions.test_moves import (
     dearer,
@@ -11,10 +15,14 @@ from tests.subscriptions.test_moves import (
     more_subscribers,
     more_subscribers_on_old,
     report,
+    stripe_invoices,
     subscription,
+    unfinished,
     worked_off,
 )
+from tests.subscriptions.test_moves_accidents import killed_while_working
 from tests.subscriptions.test_versions import patched
+from tests.subscriptions.test_versions_in_stripe import lapse
 
 __all__ = ["dearer"]
 
@@ -105,3 +113,67 @@ def test_what_was_let_go_of_in_stripe_is_taken_back_too(scene: Scene, dearer: di
     scene.api.made(f"/migrations/{migration['id']}/cancel")
     worked_off(scene, migration)
     assert state_of(scene, migration) == ("skipped", "migration_canceled", None)
+
+
+@pytest.mark.parametrize("sweep_first", [True, False])
+@pytest.mark.parametrize("after", [0, 1])
+def test_canceled_after_a_worker_has_died_while_it_scheduled(
+    scene: Scene, dearer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, after: int, sweep_first: bool
+) -> None:
+    more_subscribers_on_old(scene, 1)
+    migration = migrate(scene, when="renewal")
+    killed_while_working(scene, migration, monkeypatch, after=after)
+    canceled = scene.api.made(f"/migrations/{migration['id']}/cancel")
+    assert (canceled["steps"]["pending"], canceled["steps"]["skipped"]) == (1, 1)
+    assert (scene.api.merchant.id, migration["id"]) in unfinished()
+    if sweep_first:
+        lapse(scene.api.merchant)
+        resume_write_intents()
+    assert worked_off(scene, migration)["steps"]["skipped"] == 2
+    assert (scene.api.merchant.id, migration["id"]) not in unfinished()
+    lapse(scene.api.merchant)
+    resume_write_intents()
+    assert open_schedules(scene) == []
+    scene.advance(days=32)
+    assert subscription(scene)["mrr"] == 4900
+
+
+@pytest.mark.parametrize("sweep_first", [True, False])
+def test_canceled_after_a_worker_has_died_while_it_moved(
+    scene: Scene, dearer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, sweep_first: bool
+) -> None:
+    """Stripe has moved the first one, and nobody knows yet."""
+    more_subscribers_on_old(scene, 1)
+    scene.advance(days=10)
+    migration = migrate(scene, when="now", proration="prorate")
+    killed_while_working(scene, migration, monkeypatch, after=0)
+    scene.api.made(f"/migrations/{migration['id']}/cancel")
+    if sweep_first:
+        lapse(scene.api.merchant)
+        resume_write_intents()
+    done = worked_off(scene, migration)
+    assert (done["status"], done["steps"]["moved"], done["steps"]["skipped"]) == ("canceled", 1, 1)
+    assert (subscription(scene)["mrr"], len(stripe_invoices(scene))) == (5900, 2)
+
+
+@pytest.mark.parametrize("lost", ["subscription_schedules.create", "subscription_schedules.update"])
+def test_canceled_while_nobody_knows_what_stripe_did(
+    scene: Scene, dearer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    real = intents._send
+
+    def losing(merchant: Any, intent: Any, request: Any) -> Any:
+        answer = real(merchant, intent, request)
+        if request.operation == lost:
+            raise StripeUnavailable("Stripe does not answer.")
+        return answer
+
+    migration = migrate(scene, when="renewal")
+    with monkeypatch.context() as patch:
+        patch.setattr(intents, "_send", losing)
+        with pytest.raises(StripeUnavailable):
+            moves.work_off(merchant=scene.api.merchant, migration_id=migration["id"])
+    assert len(open_schedules(scene)) == 1
+    scene.api.made(f"/migrations/{migration['id']}/cancel")
+    worked_off(scene, migration)
+    assert (open_schedules(scene), state_of(scene, migration)[:2]) == ([], ("skipped", "migration_canceled"))
