@@ -13,10 +13,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from billingos.common.errors import BillingError, Conflict, StripeUnavailable
+from billingos.common.errors import BillingError, Conflict, Unavailable
 from billingos.common.locks import held
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
+from billingos.stripe_gateway.client import NotConnected
 from billingos.stripe_gateway.intents import execute, may_be_done
 from billingos.stripe_gateway.operations import Call
 from billingos.stripe_gateway.settling import settle
@@ -88,8 +89,8 @@ def resume_migration(*, migration: VersionMigration) -> VersionMigration:
 
 
 def cancel_migration(*, migration: VersionMigration) -> VersionMigration:
-    """Who was not moved yet is not, and what was scheduled for a renewal is taken back, in the background; who was moved
-    stays. Raises Conflict where nothing is left to cancel: one that has scheduled all its moves can still be."""
+    """Who was not moved yet is not, and what was scheduled for a renewal is taken back, in the background; who was
+    moved stays. One that has scheduled all its moves can still be canceled; raises Conflict where nothing is left."""
     with scope(migration.merchant_id):
         row = _switch(migration, Status.CANCELED)
         _skip(_untouched(row))
@@ -138,8 +139,8 @@ def unfinished(limit: int = 100) -> list[tuple[UUID, UUID]]:
 
 
 def work_off(*, merchant: Merchant, migration_id: UUID, limit: int = CHUNK) -> bool:
-    """Carries out up to `limit` steps; whether more are left to do now. Raises StripeUnavailable: the step stays, and
-    the next worker takes it up where it was left."""
+    """Carries out up to `limit` steps; whether more are left to do now. Raises the BillingError of what will pass: the
+    step stays, and the next worker takes it up where it was left."""
     with held(f"migration/{migration_id}") as mine:
         if not mine:
             return False
@@ -180,24 +181,32 @@ def _carry_out(merchant: Merchant, step: VersionMigrationStep) -> None:
         _end(step, Step.SKIPPED, reason=obstacle.reason)
     except _Halted:
         _skip_if_canceled(step)
-    except StripeUnavailable:
-        raise
     except BillingError as error:
-        if error.code != "in_flight":  # somebody else is changing it: the next worker looks again
-            _end(step, Step.FAILED, reason=f"{error.code}: {error.message}")
-        else:
-            raise StripeUnavailable("Another change of the subscription is under way.") from error
+        if _passes(error):
+            raise
+        _end(step, Step.FAILED, reason=f"{error.code}: {error.message}")
+
+
+def _passes(error: BillingError) -> bool:
+    """Whether the step is to be tried again, rather than refused: Stripe or the connection is away, somebody else is
+    changing the subscription, or the sweep is at the step."""
+    return isinstance(error, Unavailable | NotConnected) or error.code in {"in_flight", "idempotency_in_flight"}
 
 
 def _move(merchant: Merchant, step: VersionMigrationStep) -> None:
     migration, subscription = step.migration, step.subscription
-    rows = execute(
-        merchant=merchant,
-        calls=_planned(step),
-        key=_key(step),
-        claim=claim_on(subscription),
-        check=_unless_halted(migration),
-    )
+    try:
+        rows = execute(
+            merchant=merchant,
+            calls=_planned(step),
+            key=_key(step),
+            claim=claim_on(subscription),
+            check=_unless_halted(migration),
+        )
+    except BillingError as error:
+        if error.made and not _passes(error):  # a schedule, whose phases are refused
+            _release(merchant, step, error.made[0].stripe_id)
+        raise
     if migration.when == When.NOW:
         _end(step, Step.MOVED, mrr_after=rows[0].mrr)
     else:

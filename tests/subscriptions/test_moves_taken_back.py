@@ -7,6 +7,8 @@ import pytest
 from billingos.common.errors import StripeUnavailable
 from billingos.merchants.tasks import resume_write_intents
 from billingos.stripe_gateway import intents
+from billingos.stripe_gateway.client import NotConnected
+from billingos.stripe_gateway.client import client as gateway_client
 from subscriptions.services import moves
 from tests.scenes import DAY, JANUARY, Scene
 from tests.subscriptions.test_moves import (
@@ -177,3 +179,17 @@ def test_canceled_while_nobody_knows_what_stripe_did(
     scene.api.made(f"/migrations/{migration['id']}/cancel")
     worked_off(scene, migration)
     assert (open_schedules(scene), state_of(scene, migration)[:2]) == ([], ("skipped", "migration_canceled"))
+
+
+def test_canceled_while_stripe_rejects_our_key(scene: Scene, dearer: dict[str, Any], settings: Any) -> None:
+    """What was refused is not tried once more."""
+    migration = migrate(scene, when="now")
+    truth, settings.STRIPE_SECRET_KEY = settings.STRIPE_SECRET_KEY, "sk_test_rolled"
+    gateway_client.cache_clear()
+    with pytest.raises(NotConnected):
+        moves.work_off(merchant=scene.api.merchant, migration_id=migration["id"])
+    assert scene.api.made(f"/migrations/{migration['id']}/cancel")["steps"]["skipped"] == 1
+    settings.STRIPE_SECRET_KEY = truth
+    gateway_client.cache_clear()
+    worked_off(scene, migration)
+    assert (subscription(scene)["mrr"], state_of(scene, migration)[1]) == (4900, "migration_canceled")
