@@ -101,7 +101,7 @@ class LeftVersionSerializer(serializers.Serializer[Any]):
 
 
 class OutlookSerializer(serializers.Serializer[Outlook]):
-    """What moving means for one subscription. `due_now` null: Stripe was not asked."""
+    """What moving means for one subscription. `due_now` null: Stripe was not asked, or did not say."""
 
     subscription = serializers.UUIDField(source="subscription.id")
     customer = serializers.UUIDField(source="subscription.customer_id")
