@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from billingos.api.idempotency import idempotent_here
 from billingos.api.schema import page_of, reads, writes
 from billingos.api.serializers import ListQuery, valid_body
-from billingos.api.views import MerchantView, find, list_query, list_response, merchant_of
+from billingos.api.views import MerchantView, find, find_all, list_query, list_response, merchant_of
 from billingos.common.errors import InvalidRequest, NotFound
 from billingos.common.ids import parse_uuid
 from billingos.common.tenancy import scope
@@ -162,8 +162,4 @@ def _numbers(product: Product, target: ProductVersion, numbers: list[int]) -> li
 
 def _subscription_ids(merchant: Merchant, product: Product, references: list[str]) -> list[UUID]:
     rows = Subscription.objects.for_merchant(merchant.id).filter(items__version__product=product).distinct()
-    noun = "subscription to this product"
-    return [
-        find(rows, reference, param=f"subscriptions[{index}]", noun=noun).id
-        for index, reference in enumerate(references)
-    ]
+    return [row.id for row in find_all(rows, references, param="subscriptions", noun="subscription to this product")]
