@@ -1,5 +1,5 @@
-"""Reading migrations: who would be moved, what it would mean, how far one has got. Everything here but `due_now` runs
-inside the merchant's scope."""
+"""Reading migrations: who would be moved, what it would mean, how far one has got. Everything here but
+`preview_migration` runs inside the merchant's scope."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence

@@ -12,7 +12,6 @@ from billingos.api.schema import page_of, reads, writes
 from billingos.api.serializers import ListQuery, valid_body
 from billingos.api.views import MerchantView, find, find_all, list_query, list_response, merchant_of
 from billingos.common.errors import InvalidRequest, NotFound
-from billingos.common.ids import parse_uuid
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from subscriptions import selectors
@@ -117,11 +116,7 @@ class CancelMigrationView(_SwitchView):
 
 
 def _find(merchant: Merchant, migration_id: str) -> VersionMigration:
-    key = parse_uuid(migration_id)
-    found = migrations(merchant.id).filter(id=key).first() if key else None
-    if found is None:
-        raise NotFound(f"No such migration: {migration_id[:100]}.", param="id")
-    return found
+    return find(migrations(merchant.id), migration_id, noun="migration")
 
 
 def _choice(merchant: Merchant, product_id: str, body: Any) -> Choice:
