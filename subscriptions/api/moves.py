@@ -16,7 +16,7 @@ from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from subscriptions import selectors
 from subscriptions.models import Product, ProductVersion, Subscription, VersionMigration
-from subscriptions.moves import Choice, migrations, preview_migration, steps
+from subscriptions.move_selectors import Choice, migrations, preview_migration, steps
 from subscriptions.serializers.moves import (
     CreateMigration,
     MigrationPreviewSerializer,

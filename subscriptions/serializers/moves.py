@@ -7,7 +7,7 @@ from rest_framework import serializers
 from billingos.api.serializers import IntegerField, ListQuery, StrictSerializer, TextField
 from billingos.merchants.models import Proration
 from subscriptions.models import VersionMigration, VersionMigrationStep
-from subscriptions.moves import MigrationPreview, Outlook, progress
+from subscriptions.move_selectors import MigrationPreview, Outlook, progress
 from subscriptions.moving import PRORATIONS, REASONS
 
 

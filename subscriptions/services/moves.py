@@ -22,7 +22,7 @@ from billingos.stripe_gateway.intents import execute, may_be_done
 from billingos.stripe_gateway.operations import Call
 from billingos.stripe_gateway.settling import settle
 from subscriptions.models import Subscription, VersionMigration, VersionMigrationStep
-from subscriptions.moves import Choice, chosen, goal_of, mrr_after, with_items
+from subscriptions.move_selectors import Choice, chosen, goal_of, mrr_after, with_items
 from subscriptions.moving import Goal, Move, Obstacle, When, plan_move
 from subscriptions.services.changes import change_calls
 from subscriptions.services.claims import claim_on
