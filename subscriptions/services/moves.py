@@ -195,18 +195,13 @@ def _passes(error: BillingError) -> bool:
 
 def _move(merchant: Merchant, step: VersionMigrationStep) -> None:
     migration, subscription = step.migration, step.subscription
-    try:
-        rows = execute(
-            merchant=merchant,
-            calls=_planned(step),
-            key=_key(step),
-            claim=claim_on(subscription),
-            check=_unless_halted(migration),
-        )
-    except BillingError as error:
-        if error.made and not _passes(error):  # a schedule, whose phases are refused
-            _release(merchant, step, error.made[0].stripe_id)
-        raise
+    rows = execute(
+        merchant=merchant,
+        calls=_planned(step),
+        key=_key(step),
+        claim=claim_on(subscription),
+        check=_unless_halted(migration),
+    )
     if migration.when == When.NOW:
         _end(step, Step.MOVED, mrr_after=rows[0].mrr)
     else:
@@ -269,17 +264,13 @@ def _take_back(merchant: Merchant, step: VersionMigrationStep) -> None:
     with scope(merchant.id):
         step.refresh_from_db(fields=["status"])
     if step.status == Step.SCHEDULED:
-        _release(merchant, step, step.schedule_id)
+        execute(
+            merchant=merchant,
+            calls=[Call("subscription_schedules.release", target=step.schedule_id)],
+            key=f"{_key(step)} release",
+            claim=claim_on(step.subscription),
+        )
         settle(merchant, "subscription", stripe_id)
-
-
-def _release(merchant: Merchant, step: VersionMigrationStep, schedule_id: str) -> None:
-    execute(
-        merchant=merchant,
-        calls=[Call("subscription_schedules.release", target=schedule_id)],
-        key=f"{_key(step)} release",
-        claim=claim_on(step.subscription),
-    )
 
 
 def _end(step: VersionMigrationStep, status: Step, **fields: Any) -> None:

@@ -166,20 +166,6 @@ def test_while_the_sweep_is_at_a_step_the_migration_waits(scene: Scene, dearer: 
     assert worked_off(scene, migration)["steps"]["moved"] == 1
 
 
-def test_a_schedule_whose_phases_are_refused_does_not_stay(scene: Scene, dearer: dict[str, Any]) -> None:
-    """The price was archived in Stripe, and nobody has told us yet."""
-    v1 = scene.stripe_client.v1
-    v1.prices.update(dearer["prices"][0]["stripe_id"], {"active": False}, scene.account)
-    migration = migrate(scene, when="renewal")
-    moves.work_off(merchant=scene.api.merchant, migration_id=migration["id"])
-    (step,) = report(scene, migration)
-    assert (step["status"], "inactive" in step["reason"]) == ("failed", True)
-    (schedule,) = v1.subscription_schedules.list({"limit": 100}, scene.account).data
-    assert schedule.status == "released"
-    scene.deliveries.flush()
-    assert subscription(scene)["scheduled_change"] is None
-
-
 def test_two_workers_do_not_share_a_migration(scene: Scene, dearer: dict[str, Any], committed_db: None) -> None:
     more_subscribers_on_old(scene, 2)
     migration = migrate(scene, when="now", proration="prorate")
