@@ -58,11 +58,13 @@ def list_query(request: Request, query: type[QuerySerializer] = ListQuery) -> di
 
 
 def find(rows: QuerySet[M], reference: str, *, param: str = "id", noun: str = "object") -> M:
-    """The row with our id or Stripe's id `reference`. Raises NotFound; another merchant's row is not found either."""
+    """The row with our id or, of what mirrors Stripe, Stripe's id `reference`. Raises NotFound; another merchant's row
+    is not found either."""
     key: UUID | None = parse_uuid(reference)
-    found = (rows.filter(id=key) if key else rows.filter(stripe_id=reference)).first()
+    named = {"id": key} if key or not hasattr(rows.model, "stripe_id") else {"stripe_id": reference}
+    found = rows.filter(**named).first()
     if found is None:
-        raise NotFound(f"No such {noun}: {reference[:100]}.", param=param)
+        raise _missing(reference, param=param, noun=noun)
     return found
 
 

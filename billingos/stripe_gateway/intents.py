@@ -93,6 +93,13 @@ def leave_to_sweep(*, merchant_id: UUID, calls: Sequence[Call], key: str) -> boo
     return True
 
 
+def may_be_done(*, merchant_id: UUID, key: str) -> bool:
+    """Whether Stripe has, or may have, or is about to have done anything of the request with this key. Inside the
+    merchant's scope."""
+    rows = WriteIntent.objects.for_merchant(merchant_id).filter(idempotency_key=key)
+    return rows.exclude(status=Status.FAILED).exists()
+
+
 def _is_gone(intent: WriteIntent, row: Any) -> bool:
     if mirrored_model(intent.object_type) is None or intent.operation.endswith(NO_ROW_LEFT):
         return False
