@@ -305,6 +305,22 @@ def test_two_at_once_cannot_take_the_same_external_id(api: Api, stripe_client: s
     assert in_stripe(api.merchant, stripe_client) == []
 
 
+def test_a_retry_while_another_request_holds_the_claim_is_told_to_wait(scene: Scene, road: type[Road]) -> None:
+    """After a 503 the caller asks again; meanwhile something else has begun to change the same subscription."""
+    path, key = f"/subscriptions/{scene.subscription['id']}/cancel", unique("key-")
+    road.lose_requests = 5
+    assert scene.api.post(path, {}, key=key).status_code == 503
+    road.lose_requests = 0
+    name = scene.subscription["stripe_id"]
+    other = Call("subscriptions.update", {"metadata": {"note": "other"}}, target=name)
+    intents._begin(scene.api.merchant, [other], None, uuid7(), f"subscription {name}", None)
+    answer = scene.api.post(path, {}, key=key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "in_flight")
+    with platform_scope():
+        WriteIntent.objects.filter(operation=other.operation, params=other.params).update(status="failed")
+    assert scene.api.made(path, {}, key=key)["cancel_at_period_end"]
+
+
 def test_stripe_is_never_called_inside_a_transaction(merchant: Merchant) -> None:
     with pytest.raises(RuntimeError, match="inside a transaction"), transaction.atomic():
         create_customer(merchant=merchant, name="A")

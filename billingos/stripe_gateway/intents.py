@@ -1,8 +1,9 @@
 """Dual-write: intent committed, Stripe called, answer projected. Whoever dies in between is finished by another."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -123,11 +124,8 @@ def _begin(
         if request is not None:
             intents[0].body_hash = _hash_of(request)
         intents[-1].claim = claim  # until the last call is answered
-        try:
-            with transaction.atomic():
-                created = WriteIntent.objects.bulk_create(intents)
-        except IntegrityError as error:
-            raise Conflict("Another request is creating the same thing now.", code="in_flight") from error
+        with _claiming():
+            created = WriteIntent.objects.bulk_create(intents)
         if check:
             check()
         return created, False
@@ -181,15 +179,27 @@ def _hash_of(request: Any) -> str:
 
 
 def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
-    """Makes intents that another process began ours; after a definite failure the next attempt has a new key."""
-    for intent in intents:
-        if intent.status == Status.FAILED:
-            intent.attempt += 1
-        if intent.status != Status.SUCCEEDED:
-            intent.status = Status.PENDING
-            intent.lease_until = timezone.now() + LEASE
-            intent.save(update_fields=["attempt", "status", "lease_until"])
+    """Makes intents that another process began ours; after a definite failure the next attempt has a new key. Raises
+    Conflict while somebody else holds the claim that ended with them."""
+    with _claiming():
+        for intent in intents:
+            if intent.status == Status.FAILED:
+                intent.attempt += 1
+            if intent.status != Status.SUCCEEDED:
+                intent.status = Status.PENDING
+                intent.lease_until = timezone.now() + LEASE
+                intent.save(update_fields=["attempt", "status", "lease_until"])
     return intents
+
+
+@contextlib.contextmanager
+def _claiming() -> Iterator[None]:
+    """Around what makes intents pending. Raises Conflict if a pending one of somebody else has the same claim."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict("Another request is creating or changing the same thing now.", code="in_flight") from error
 
 
 def _carry_out(
