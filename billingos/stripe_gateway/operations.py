@@ -309,10 +309,12 @@ def active_meter(merchant: "Merchant", event_name: str) -> str | None:
 
 def payment_to_finish(merchant: "Merchant", invoice_id: str) -> dict[str, Any]:
     """`{status, client_secret, hosted_invoice_url}` of an invoice's payment, with which a browser finishes it; None for
-    what there is not. The secret is for the moment: it is not to be kept."""
+    what there is not. The secret is for the moment: it is not to be kept. Better no answer than a late one."""
     options = options_for(merchant)
     expand = ["confirmation_secret", "payments.data.payment.payment_intent"]
-    invoice = call(lambda: client().v1.invoices.retrieve(invoice_id, cast(Any, {"expand": expand}), options))
+    invoice = call(
+        lambda: client(hurried=True).v1.invoices.retrieve(invoice_id, cast(Any, {"expand": expand}), options)
+    )
     payments = [entry["payment"].get("payment_intent") for entry in (invoice.get("payments") or {}).get("data", [])]
     return {
         "status": next((payment["status"] for payment in reversed(payments) if isinstance(payment, dict)), None),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from billingos.common.errors import InvalidRequest, StripeUnavailable
+from billingos.common.errors import BillingError, InvalidRequest
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import settings_of
@@ -132,10 +132,11 @@ def update_subscription(*, merchant: Merchant, subscription: Subscription, terms
 
 def payment_of(merchant: Merchant, subscription: Subscription) -> dict[str, Any] | None:
     """What the customer's browser needs to finish a payment that was not made: `{status, client_secret,
-    hosted_invoice_url}`, asked of Stripe now; None where nothing waits, or Stripe does not answer."""
+    hosted_invoice_url}`, asked of Stripe now; None where nothing waits, or Stripe does not answer soon, or refuses us:
+    whatever becomes of that, the subscription itself is known."""
     if subscription.status not in OWING or not subscription.latest_invoice_id:
         return None
     try:
         return payment_to_finish(merchant, subscription.latest_invoice_id)
-    except StripeUnavailable:
+    except BillingError:
         return None
