@@ -102,7 +102,7 @@ def plan_change(
     check_items(items, currency=subscription.currency)
     kind = "downgrade" if _monthly(items) < _monthly(as_items(held)) else "upgrade"
     when, at = _when(subscription, wish, kind, rules, now)
-    if when != ChangeWhen.NOW and (subscription.cancel_at_period_end or subscription.cancel_at):
+    if when != ChangeWhen.NOW and subscription.is_canceling:
         raise Conflict("This subscription is about to end: keep it first, or change it now.", code="canceling")
     return Change(
         subscription=subscription,

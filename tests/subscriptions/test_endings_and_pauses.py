@@ -95,6 +95,21 @@ def test_reactivated_before_the_end(basic: Shop) -> None:
     assert (active["id"], active["cancel_at_period_end"]) == (basic.subscription["id"], False)
 
 
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"metadata": {"team": "red"}}, "metadata"),
+        ({"coupon": "HALF"}, "coupon"),
+        ({"collection_method": "send_invoice", "days_until_due": 0}, "collection_method"),
+    ],
+)
+def test_what_is_for_a_new_one_is_refused_before_the_end(basic: Shop, body: dict[str, Any], param: str) -> None:
+    basic.api.made(basic.path("cancel"), {})
+    refused(post(basic, "reactivate", body), 400, "invalid_request", param)
+    refused(post(basic, "reactivate", {"items": basic.items({"pro": 1})}), 400, "invalid_request", "items")
+    assert basic.now()["cancel_at_period_end"]
+
+
 def test_reactivated_after_the_end(basic: Shop) -> None:
     basic.api.made(basic.path("change"), {"quantity": 3})
     basic.api.made(basic.path("cancel"), {"at_period_end": False})
