@@ -80,7 +80,7 @@ class Change:
 
     @property
     def _gets_paid(self) -> bool:
-        return is_free(as_items(self.held)) and not is_free(self.items)
+        return _costs_nothing(as_items(self.held)) and not _costs_nothing(self.items)
 
     @property
     def is_billed_at_once(self) -> bool:
@@ -89,7 +89,7 @@ class Change:
         return self.restarts or (prorates and self.proration == Proration.PRORATE and differ(self.held, self.items))
 
 
-def is_free(items: Sequence[Item]) -> bool:
+def _costs_nothing(items: Sequence[Item]) -> bool:
     return not any(item.monthly or is_metered(item.price) for item in items)
 
 
