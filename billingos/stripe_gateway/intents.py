@@ -20,7 +20,15 @@ from billingos.common.registries import mirrored_model
 from billingos.common.tenancy import platform_scope, scope
 from billingos.stripe_gateway.client import options_for, refuse_inside_transaction
 from billingos.stripe_gateway.models import WriteIntent
-from billingos.stripe_gateway.operations import OBJECTS, Call, made_by_intent, resolved, resolved_target, send
+from billingos.stripe_gateway.operations import (
+    OBJECTS,
+    TAKEN_BACK_BY,
+    Call,
+    made_by_intent,
+    resolved,
+    resolved_target,
+    send,
+)
 from billingos.stripe_gateway.settling import revision_of, settle
 
 if TYPE_CHECKING:
@@ -56,7 +64,7 @@ def execute(
     (the time, how things stood), `request` (JSON) is what must be the same then. `claim` names what nobody else may be
     creating or changing meanwhile; once it is held, `check` may still refuse (it is not asked again when a request is
     resumed). Raises a BillingError for Stripe's refusal, whose `made` has the rows of the calls before the refused one;
-    those after it are not made.
+    those after it are not made, and what was made for them only (TAKEN_BACK_BY) is taken back.
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
@@ -219,7 +227,7 @@ def _carry_out(
     except BillingError as error:
         if error.code == "resource_missing" and intent.operation in ENDINGS:
             return _is_over(merchant, intent, request.target)
-        _end(merchant, intent, Status.FAILED, error={"code": error.code, "message": error.message})
+        _note_refusal(merchant, intent, error)
         raise
     object_type, object_id = answer["object"], answer["id"]
     row = None
@@ -231,6 +239,33 @@ def _carry_out(
         ).row
     _end(merchant, intent, Status.SUCCEEDED, object_type=object_type, object_id=object_id)
     return row
+
+
+def _note_refusal(merchant: "Merchant", refused: WriteIntent, error: BillingError) -> None:
+    """Commits the refusal together with the calls that take back what is of no use without the refused one, and makes
+    these; what Stripe does not answer now is left to the sweep."""
+    with scope(merchant.id):
+        _end(merchant, refused, Status.FAILED, error={"code": error.code, "message": error.message})
+        groups = [_plan_taking_back(made) for made in _of_no_use(refused)]
+    for group in groups:
+        with contextlib.suppress(BillingError):
+            resume(merchant=merchant, group=group)
+
+
+def _of_no_use(refused: WriteIntent) -> list[WriteIntent]:
+    rows = WriteIntent.objects.for_merchant(refused.merchant_id).filter(group=refused.group)
+    return list(rows.filter(status=Status.SUCCEEDED, operation__in=TAKEN_BACK_BY))
+
+
+def _plan_taking_back(made: WriteIntent) -> UUID:
+    """The group of the call that does it, under the claim of the request; asked again, the request makes it anew."""
+    rows = WriteIntent.objects.for_merchant(made.merchant_id).filter(group=made.group)
+    back = _intent(made.merchant_id, uuid7(), 0, Call(TAKEN_BACK_BY[made.operation], target=made.object_id), None)
+    back.claim = rows.exclude(claim=None).values_list("claim", flat=True).first()
+    back.save()
+    made.status = Status.FAILED
+    made.save(update_fields=["status"])
+    return back.group
 
 
 def _is_over(merchant: "Merchant", intent: WriteIntent, target: str) -> Any:

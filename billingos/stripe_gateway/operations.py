@@ -145,6 +145,8 @@ OBJECTS = {
     "invoices": "invoice",
     "credit_notes": "credit_note",
 }
+# What is of no use by itself: it is made for the calls after it, and if Stripe refuses one of these, taken back.
+TAKEN_BACK_BY = {"subscription_schedules.create": "subscription_schedules.release"}
 READS: dict[str, Retrieve] = {
     "account": lambda v1, _, params, options: v1.accounts.retrieve_current(params, options),  # the call's own
     "customer": lambda v1, stripe_id, params, options: v1.customers.retrieve(stripe_id, params, options),

@@ -226,16 +226,21 @@ def test_a_trial_that_ends_now(trial: Shop) -> None:
     refused(post(trial, "extend-trial", {"trial_end": "now"}), 409, "not_trialing")
 
 
-def test_a_trial_that_ends_now_unpaid_goes_on(trial: Shop) -> None:
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_trial_that_ends_now_unpaid_goes_on(trial: Shop, waits: bool) -> None:
+    if waits:
+        scheduled(trial)
+    before = trial.now()["scheduled_change"]
     card = trial.v1.payment_methods.attach(
         "pm_card_chargeCustomerFail", {"customer": trial.stripe_customer}, trial.account
     )
     updated = trial.api.request("PATCH", trial.path(), {"default_payment_method": card.id})
     assert updated.json()["default_payment_method_id"] == card.id
     refused(post(trial, "extend-trial", {"trial_end": "now"}), 402, "card_declined")
-    assert trial.now()["status"] == "trialing"
+    trial.deliveries.flush()
+    assert (trial.now()["status"], trial.now()["scheduled_change"]) == ("trialing", before)
     unpaid = trial.api.made(trial.path("extend-trial"), {"trial_end": "now", "payment_behavior": "allow_incomplete"})
-    assert unpaid["status"] == "past_due"
+    assert (unpaid["status"], unpaid["scheduled_change"]) == ("past_due", None)
 
 
 @pytest.mark.parametrize("at", [None, "soon", "2026-01-02T00:00:00Z", "2030-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
