@@ -291,6 +291,28 @@ def test_killed_at_each_step(
     assert_rows_say_what_stripe_has(scene)
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_while_a_coupon_is_set_and_a_change_waits(scene: Scene, point: str, nth: int) -> None:
+    """No key comes with a PATCH: the sweep alone sees to it that the coupon is taken off after the change too."""
+    path = f"/subscriptions/{scene.subscription['id']}"
+    coupon = scene.stripe_client.v1.coupons.create({"percent_off": 50, "duration": "forever"}, scene.account).id
+    scene.api.made(f"{path}/change", {"quantity": 3, "when": "renewal"})
+    scene.deliveries.flush()
+
+    def request() -> Any:
+        return scene.api.request("PATCH", path, {"coupon": coupon})
+
+    killed(request, point, nth + (point == "before_commit"))  # the schedule is written before the first call
+    connections.close_all()
+    finish_by_sweep(scene, request)
+    assert of_change(scene) == ([4900], [1], [1, 3])
+    scene.advance(32)
+    assert (of_intents(scene), of_change(scene)[1]) == ([], [3])
+    assert charged(scene) == [4900, 3 * 4900 // 2]
+    assert scene.stripe_client.v1.coupons.retrieve(coupon, None, scene.account).times_redeemed == 1
+
+
 @pytest.mark.parametrize("finish", ["retry", "sweep"])
 def test_killed_when_stripe_has_refused_the_second_half(scene: Scene, finish: str) -> None:
     """The schedule was made for phases that Stripe does not take: whoever comes next lets go of it."""

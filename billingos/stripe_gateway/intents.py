@@ -215,7 +215,7 @@ def _carry_out(
 ) -> Any:
     if intent.status == Status.SUCCEEDED:
         return _row(merchant, intent)
-    request = _request(intent, group)
+    request = _request(merchant, intent, group)
     with scope(merchant.id):
         seen = revision_of(merchant.id, _type_of_target(intent), request.target) if request.target else None
     try:
@@ -277,10 +277,12 @@ def _is_over(merchant: "Merchant", intent: WriteIntent, target: str) -> Any:
     return row
 
 
-def _request(intent: WriteIntent, group: Sequence[WriteIntent]) -> Call:
+def _request(merchant: "Merchant", intent: WriteIntent, group: Sequence[WriteIntent]) -> Call:
     """The intent's call, with what those before it have made in its places."""
-    made = {other.step: other.object_id for other in group if other.status == Status.SUCCEEDED}
-    return Call(intent.operation, resolved(intent.params, made), resolved_target(intent.target, made))
+    done = {other.step: other for other in group if other.status == Status.SUCCEEDED}
+    made = {step: other.object_id for step, other in done.items()}
+    params = resolved(intent.params, made, lambda step: _row(merchant, done[step]).discount_ids)
+    return Call(intent.operation, params, resolved_target(intent.target, made))
 
 
 def _send(merchant: "Merchant", intent: WriteIntent, request: Call) -> dict[str, Any]:

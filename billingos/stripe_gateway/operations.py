@@ -1,6 +1,6 @@
 """The calls that BillingOS makes, by name: a name is what a write intent can store and a later process can repeat."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,7 +25,7 @@ WHOLE: dict[str, list[str]] = {
     "invoice": ["payments"],
     "checkout.session": ["setup_intent"],
 }
-MADE_BY = "$made_by"
+MADE_BY, DISCOUNTS_OF = "$made_by", "$discounts_of"
 
 
 def made_by(step: int) -> dict[str, int]:
@@ -38,14 +38,21 @@ def target_made_by(step: int) -> str:
     return f"{MADE_BY}:{step}"
 
 
-def resolved(value: Any, made: Mapping[int, str]) -> Any:
-    """`value` with ids in the places of `made_by`."""
+def discounts_of(step: int) -> dict[str, int]:
+    """Stands, in the parameters of a call, for the discounts that what an earlier one has made or changed has then."""
+    return {DISCOUNTS_OF: step}
+
+
+def resolved(value: Any, made: Mapping[int, str], discounts: Callable[[int], Sequence[str]]) -> Any:
+    """`value` with ids in the places of `made_by`, and with Stripe's `discounts` in those of `discounts_of`."""
     if isinstance(value, dict):
         if value.keys() == {MADE_BY}:
             return made[value[MADE_BY]]
-        return {key: resolved(inner, made) for key, inner in value.items()}
+        if value.keys() == {DISCOUNTS_OF}:
+            return [{"discount": discount} for discount in discounts(value[DISCOUNTS_OF])]
+        return {key: resolved(inner, made, discounts) for key, inner in value.items()}
     if isinstance(value, list):
-        return [resolved(inner, made) for inner in value]
+        return [resolved(inner, made, discounts) for inner in value]
     return value
 
 
@@ -57,7 +64,7 @@ def resolved_target(target: str, made: Mapping[int, str]) -> str:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One change to ask of Stripe: a name out of WRITES, its exact parameters, and the id it is about. What an earlier
-    call of the same request makes is named by `made_by` and `target_made_by`."""
+    call of the same request makes is named by `made_by`, `target_made_by` and `discounts_of`."""
 
     operation: str
     params: dict[str, Any] = field(default_factory=dict)

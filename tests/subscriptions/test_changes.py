@@ -199,7 +199,7 @@ def test_a_later_change_that_stripe_refuses_leaves_all_as_it_was(basic: Shop, wa
         change(basic, {"free": 1})
     before = basic.now()["scheduled_change"]
     basic.v1.prices.update(basic.price("seat"), {"active": False}, basic.account)
-    refused(change(basic, {"seat": 1}, when="renewal"), 400, "resource_missing", "phases[1][items][0][price]")
+    refused(change(basic, {"seat": 1}, when="renewal"), 400, None, "phases[1][items][0][price]")
     basic.v1.prices.update(basic.price("seat"), {"active": True}, basic.account)
     basic.deliveries.flush()
     assert (basic.now()["scheduled_change"], basic.row().schedule_id != "") == (before, waits)
