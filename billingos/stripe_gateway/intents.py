@@ -18,7 +18,7 @@ from billingos.common.ids import uuid7
 from billingos.common.locks import held
 from billingos.common.registries import mirrored_model
 from billingos.common.tenancy import platform_scope, scope
-from billingos.stripe_gateway.client import options_for, refuse_inside_transaction
+from billingos.stripe_gateway.client import NotConnected, options_for, refuse_inside_transaction
 from billingos.stripe_gateway.models import WriteIntent
 from billingos.stripe_gateway.operations import (
     OBJECTS,
@@ -246,7 +246,9 @@ def _note_refusal(merchant: "Merchant", refused: WriteIntent, error: BillingErro
     these; what Stripe does not answer now is left to the sweep."""
     with scope(merchant.id):
         _end(merchant, refused, Status.FAILED, error={"code": error.code, "message": error.message})
-        groups = [_plan_taking_back(made) for made in _of_no_use(refused)]
+        # Who is not let in at all can take nothing back: the request may be asked again, and finds what it has made.
+        useless = [] if isinstance(error, NotConnected) else _of_no_use(refused)
+        groups = [_plan_taking_back(made) for made in useless]
     for group in groups:
         with contextlib.suppress(BillingError):
             resume(merchant=merchant, group=group)

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from billingos.stripe_gateway.operations import Call, send
+from subscriptions.changing import Wish
 from subscriptions.items import Item, paired
 from subscriptions.models import Price, ProductVersion, SubscriptionItem
+from subscriptions.services import change_subscription
 from tests.subscriptions.shop import Shop
 from tests.test_hostile_input import refused
 
@@ -328,6 +330,27 @@ def test_a_scheduled_change_is_one_chain(basic: Shop, monkeypatch: Any) -> None:
     assert changed["scheduled_change"]["items"] == [{"price": basic.price("free"), "quantity": 1}]
     schedules = basic.v1.subscription_schedules.list({"customer": basic.stripe_customer}, basic.account)
     assert len(schedules.data) == 1
+
+
+def test_a_key_that_is_rejected_half_way_takes_nothing_back(basic: Shop, monkeypatch: Any) -> None:
+    """The same request goes on with the schedule that it has made, once the account is connected again."""
+    from billingos.stripe_gateway import intents
+    from billingos.stripe_gateway.client import NotConnected
+
+    wish = Wish(quantity=3, when="renewal")
+
+    def rejected(merchant: Any, request: Call, *args: Any) -> Any:
+        if request.operation != "subscription_schedules.create":
+            raise NotConnected("Stripe does not accept our key.")
+        return send(merchant, request, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intents, "send", rejected)
+        with pytest.raises(NotConnected):
+            change_subscription(merchant=basic.api.merchant, subscription=basic.row(), wish=wish, key="half")
+    assert schedules(basic) == ["active"]
+    change_subscription(merchant=basic.api.merchant, subscription=basic.row(), wish=wish, key="half")
+    assert (schedules(basic), basic.now()["scheduled_change"]["items"][0]["quantity"]) == (["active"], 3)
 
 
 # --- Items that go on ------------------------------------------------------------------------------------------------

@@ -97,9 +97,9 @@ def test_a_discount_that_comes_late_is_in_the_history(scene: Scene, coupon: Any)
 
 @pytest.mark.parametrize("of", ["subscription", "customer"])
 def test_a_long_history_is_recounted_in_few_statements(scene: Scene, coupon: Any, of: str) -> None:
-    v1, wanted = scene.stripe_client.v1, {"discounts": [{"coupon": "SPRING"}]}
+    v1: Any = scene.stripe_client.v1
     if of == "subscription":
-        v1.subscriptions.update(scene.subscription["stripe_id"], wanted, scene.account)
+        v1.subscriptions.update(scene.subscription["stripe_id"], {"discounts": [{"coupon": "SPRING"}]}, scene.account)
     else:
         v1.customers.update(scene.customer["stripe_id"], {"coupon": "SPRING"}, scene.account)
         v1.subscriptions.update(scene.subscription["stripe_id"], {"metadata": {"team": "red"}}, scene.account)
