@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from billingos.api.idempotency import idempotency_key, idempotent
 from billingos.api.schema import page_of, reads, writes
-from billingos.api.serializers import valid_body
+from billingos.api.serializers import NoBody, valid_body
 from billingos.api.views import MerchantView, find, find_all, list_query, list_response, merchant_of
 from billingos.common.errors import InvalidRequest
 from billingos.common.tenancy import scope
@@ -25,7 +25,6 @@ from subscriptions.serializers.invoices import (
     CreditNoteSerializer,
     InvoiceListQuery,
     InvoiceSerializer,
-    NoBody,
     PayInvoice,
     PreviewCreditNote,
     UpcomingInvoiceSerializer,

@@ -157,4 +157,5 @@ def _numbers(product: Product, target: ProductVersion, numbers: list[int]) -> li
 
 def _subscription_ids(merchant: Merchant, product: Product, references: list[str]) -> list[UUID]:
     rows = Subscription.objects.for_merchant(merchant.id).filter(items__version__product=product).distinct()
-    return [row.id for row in find_all(rows, references, param="subscriptions[{}]", noun="subscription to this product")]
+    found = find_all(rows, references, param="subscriptions[{}]", noun="subscription to this product")
+    return [row.id for row in found]
