@@ -64,7 +64,7 @@ def find(rows: QuerySet[M], reference: str, *, param: str = "id", noun: str = "o
     named = {"id": key} if key or not hasattr(rows.model, "stripe_id") else {"stripe_id": reference}
     found = rows.filter(**named).first()
     if found is None:
-        raise _missing(reference, param=param, noun=noun)
+        raise NotFound(f"No such {noun}: {reference[:100]}.", param=param)
     return found
 
 
