@@ -41,10 +41,11 @@ def recount_discounted(discount: Discount) -> None:
     else:
         return
     lines = list(SubscriptionChange.objects.for_merchant(merchant_id).filter(about, at__gte=discount.starts_at))
-    mrrs = mrrs_of_lines(merchant_id, lines)
-    changed = [line for line, mrr in zip(lines, mrrs, strict=True) if line.mrr != mrr]
-    for line, mrr in zip(lines, mrrs, strict=True):
-        line.mrr = mrr
+    changed = []
+    for line, mrr in zip(lines, mrrs_of_lines(merchant_id, lines), strict=True):
+        if line.mrr != mrr:
+            line.mrr = mrr
+            changed.append(line)
     SubscriptionChange.objects.bulk_update(changed, ["mrr"], batch_size=500)
 
 

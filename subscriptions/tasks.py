@@ -1,4 +1,4 @@
-"""Celery: moving subscribers; closing tills."""
+"""Celery: moving subscribers; expiring checkout sessions."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task
-def close_tills() -> None:
+def expire_checkouts() -> None:
     expire_old_checkouts()
 
 

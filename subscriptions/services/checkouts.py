@@ -68,7 +68,9 @@ def open_checkout(
     if not price.interval and sale.trial_days:
         raise InvalidRequest("What is paid once has no trial.", param="trial_days")
     with scope(merchant.id):
-        rivals = _check_buyer(customer, sale) if customer and price.interval else []
+        if customer and price.interval:
+            _check_buyer(customer, sale)
+        rivals = _rivals(customer, sale) if customer else []
     for rival in rivals:
         with contextlib.suppress(Conflict):  # it was used in this moment: the check says so
             expire_checkout(merchant=merchant, session=rival)
@@ -92,9 +94,8 @@ def open_checkout(
     return session
 
 
-def _check_buyer(customer: Customer, sale: Sale) -> list[CheckoutSession]:
-    """What would be refused without a till is refused before it is opened; the param is the till's. Returns the tills
-    at which the customer could buy the same a second time."""
+def _check_buyer(customer: Customer, sale: Sale) -> None:
+    """What would be refused without a till is refused before it is opened; the param is the till's."""
     items, rules = [Item(sale.price, sale.quantity)], settings_of(customer.merchant_id)
     try:
         check_currency(customer, items)
@@ -104,7 +105,11 @@ def _check_buyer(customer: Customer, sale: Sale) -> list[CheckoutSession]:
         raise
     if sale.trial_days:
         check_trial_unused(customer, items, rules, param="trial_days")
-    if not rules.one_subscription_per_product:
+
+
+def _rivals(customer: Customer, sale: Sale) -> list[CheckoutSession]:
+    """The open tills at which the customer could buy a second time what may be bought once."""
+    if not sale.price.interval or not settings_of(customer.merchant_id).one_subscription_per_product:
         return []
     rows = CheckoutSession.objects.for_merchant(customer.merchant_id).select_related("price")
     same = rows.filter(customer=customer, status=Status.OPEN, price__version__product=sale.price.version.product_id)

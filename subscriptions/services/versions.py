@@ -248,13 +248,12 @@ class _Plan:
             self._call("prices.update", {"active": False}, stripe_id)
 
     def _other_default(self, made: Mapping[str, int]) -> Any:
-        steps = [*made.values(), *self._added]
-        if steps:
+        """A price that is sold on, in the place of one that is dropped: a new one before one that stays as it is."""
+        if steps := [*made.values(), *self._added]:
             return made_by(steps[0])
-        kept = [price.stripe_id for price in self._standing.prices if price.active]
-        for stripe_id in kept:
-            if stripe_id not in self._edit.dropped:
-                return stripe_id
+        for price in self._standing.prices:
+            if price.active and price.stripe_id not in self._edit.dropped:
+                return price.stripe_id
         raise Conflict("A product that is sold needs a price: add one, or archive the product.", code="price_needed")
 
     def _create(self, params: Params, stamp: dict[str, str], *, active: bool) -> int:

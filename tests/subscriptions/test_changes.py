@@ -26,15 +26,6 @@ def held(shop: Shop) -> dict[str, int]:
     return {names[item["price"]["id"]]: item.get("quantity", 0) for item in shop.in_stripe()["items"]["data"]}
 
 
-@pytest.fixture
-def basic(shop: Shop) -> Shop:
-    """Ten days into a month of Basic."""
-    shop.open()
-    shop.subscribe({"basic": 1})
-    shop.advance(10)
-    return shop
-
-
 # --- By whose rules --------------------------------------------------------------------------------------------------
 
 
@@ -168,14 +159,6 @@ def schedules(shop: Shop) -> list[str]:
     """In which state Stripe has the schedules of the customer, the newest first."""
     found = shop.v1.subscription_schedules.list({"customer": shop.stripe_customer}, shop.account)
     return [schedule.status for schedule in found.data]
-
-
-@pytest.fixture
-def trial(shop: Shop) -> Shop:
-    shop.open()
-    shop.subscribe({"basic": 1}, trial_days=14)
-    shop.advance(5)
-    return shop
 
 
 @pytest.mark.parametrize("waits", [False, True])

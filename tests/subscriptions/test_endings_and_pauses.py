@@ -8,15 +8,6 @@ from tests.subscriptions.shop import Shop
 from tests.test_hostile_input import refused
 
 
-@pytest.fixture
-def basic(shop: Shop) -> Shop:
-    """Ten days into a month of Basic."""
-    shop.open()
-    shop.subscribe({"basic": 1})
-    shop.advance(10)
-    return shop
-
-
 def scheduled(shop: Shop) -> None:
     changed = shop.api.made(shop.path("change"), {"items": shop.items({"free": 1}), "when": "renewal"})
     assert changed["scheduled_change"]
@@ -196,14 +187,6 @@ def test_resumed_after_a_trial_without_a_card(shop: Shop, card: str, status: str
 
 
 # --- Trials ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def trial(shop: Shop) -> Shop:
-    shop.open()
-    shop.subscribe({"basic": 1}, trial_days=14)
-    shop.advance(5)
-    return shop
 
 
 @pytest.mark.parametrize("waits", [False, True])
