@@ -175,7 +175,7 @@ def _free_till(merchant: Merchant) -> CheckoutSession:
     """For a free plan, which the demo does not sell."""
     with scope(merchant.id):
         product = Product.objects.for_merchant(merchant.id).order_by("id")[0]
-    free = {"currency": "usd", "unit_amount": 0, "interval": "month", "nickname": "Free"}
+    free: dict[str, Any] = {"currency": "usd", "unit_amount": 0, "interval": "month", "nickname": "Free"}
     price = create_price(merchant=merchant, product=product, key="free price of the walk", **free)
     return open_checkout(
         merchant=merchant,
