@@ -14,7 +14,7 @@ from typing import Any
 from billingos.common.errors import Conflict, InvalidRequest
 from billingos.merchants.models import BillingSettings, ChangeWhen, Proration
 from subscriptions.items import Item, as_items, check_items, differ, is_metered, paired, replacing, rhythm
-from subscriptions.models import Subscription, SubscriptionItem
+from subscriptions.models import Subscription, SubscriptionItem, SubscriptionSchedule
 
 Status = Subscription.Status
 BEHAVIOR = {
@@ -80,7 +80,7 @@ class Change:
 
     @property
     def _gets_paid(self) -> bool:
-        return is_free(as_items(self.held)) and not is_free(self.items)
+        return _costs_nothing(as_items(self.held)) and not _costs_nothing(self.items)
 
     @property
     def is_billed_at_once(self) -> bool:
@@ -89,7 +89,7 @@ class Change:
         return self.restarts or (prorates and self.proration == Proration.PRORATE and differ(self.held, self.items))
 
 
-def is_free(items: Sequence[Item]) -> bool:
+def _costs_nothing(items: Sequence[Item]) -> bool:
     return not any(item.monthly or is_metered(item.price) for item in items)
 
 
@@ -102,7 +102,7 @@ def plan_change(
     check_items(items, currency=subscription.currency)
     kind = "downgrade" if _monthly(items) < _monthly(as_items(held)) else "upgrade"
     when, at = _when(subscription, wish, kind, rules, now)
-    if when != ChangeWhen.NOW and (subscription.cancel_at_period_end or subscription.cancel_at):
+    if when != ChangeWhen.NOW and subscription.is_canceling:
         raise Conflict("This subscription is about to end: keep it first, or change it now.", code="canceling")
     return Change(
         subscription=subscription,
@@ -146,6 +146,8 @@ def _when(
     if isinstance(wanted, datetime) and wanted != renewal:
         if wanted <= now:
             raise InvalidRequest("An instant to come, or now.", param="when")
+        if subscription.status == Status.TRIALING and subscription.trial_end and wanted < subscription.trial_end:
+            raise InvalidRequest("Within the trial it is changed now; or name an instant after its end.", param="when")
         return None, wanted
     if wanted == ChangeWhen.NOW:
         return ChangeWhen.NOW, now
@@ -226,9 +228,12 @@ def coming_phase(change: Change) -> dict[str, Any]:
     }
 
 
-def phases(change: Change) -> list[dict[str, Any]]:
-    start = change.subscription.current_period_start or change.subscription.started_at
-    return [current_phase(change, start, change.at), coming_phase(change)]
+def laid_out(change: Change, schedule: SubscriptionSchedule | None = None) -> dict[str, Any]:
+    """What a schedule is told of a later change: the one that there is, else one made of the subscription."""
+    subscription = change.subscription
+    begun = (schedule and schedule.current_phase_start) or subscription.current_period_start or subscription.started_at
+    phases = [current_phase(change, begun, change.at), coming_phase(change)]
+    return {"phases": phases, "end_behavior": "release", "proration_behavior": "none"}
 
 
 def _adjustments(row: SubscriptionItem | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The history of subscriptions: one line per event, at the instant Stripe says it happened."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,10 +11,10 @@ from billingos.common.mirrored import instant, reference
 from billingos.common.registries import StripeEvent, StripeObject
 from billingos.merchants.selectors import settings_of
 from customers.models import Customer
-from subscriptions.models import SubscriptionChange
+from subscriptions.models import Price, SubscriptionChange
 from subscriptions.mrr import subscription_mrr
 from subscriptions.order import Step, in_order, step
-from subscriptions.sync import known_discounts, price_of, with_tiers
+from subscriptions.sync import bearing_on, discounts_known, known_discounts, price_of, with_tiers
 
 # Among events of one second a creation comes first and a deletion last; between them, `order.py` decides.
 FIRST, LAST = 0, 1_000_000
@@ -53,6 +54,25 @@ def mrr_of_change(merchant_id: UUID, subscription: StripeObject, at: datetime) -
         discounts=known_discounts(merchant_id, subscription, customer, at),
         at=at,
     )
+
+
+def mrrs_of_lines(merchant_id: UUID, lines: Sequence[SubscriptionChange]) -> list[int]:
+    """The same of each of these lines, all of one customer, in four statements however many they are."""
+    objects = [line.payload["object"] for line in lines]
+    named = {reference(item["price"]) for found in objects for item in found["items"]["data"]}
+    prices = {row.stripe_id: row for row in Price.objects.for_merchant(merchant_id).filter(stripe_id__in=named)}
+    customers = {line.customer_stripe_id for line in lines}
+    customer = Customer.objects.for_merchant(merchant_id).filter(stripe_id__in=customers).first()
+    known, counts = discounts_known(merchant_id, objects, customer), settings_of(merchant_id).paused_counts
+    return [
+        subscription_mrr(
+            with_tiers(found, {item["id"]: prices[reference(item["price"])] for item in found["items"]["data"]}),
+            paused_counts=counts,
+            discounts=bearing_on(found, known, line.at),
+            at=line.at,
+        )
+        for line, found in zip(lines, objects, strict=True)
+    ]
 
 
 def _order_within_second(merchant_id: UUID, subscription_id: str, at: datetime) -> None:

@@ -24,6 +24,7 @@ REASONS = {
     "change_scheduled": "Another change of it is scheduled.",
     "no_counterpart": "The version sells no price for the same interval, currency and usage, or several that fit.",
     "not_on_another_version": "It is on no other version of the product any more.",
+    "unscheduled": "Its move was scheduled, and the schedule was let go of.",
     "migration_canceled": "The migration was canceled before.",
 }
 

@@ -11,7 +11,7 @@ from billingos.common.registries import StripeObject
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant, Proration
 from billingos.stripe_gateway.operations import preview_invoice
-from subscriptions.changing import Change, coming_phase, current_phase, seconds, update_params
+from subscriptions.changing import Change, coming_phase, current_phase, laid_out, seconds, update_params
 from subscriptions.items import is_metered, leaving
 from subscriptions.models import Invoice, InvoiceLine, SubscriptionSchedule
 from subscriptions.sync import invoice_columns, line_columns, prices_of
@@ -123,11 +123,10 @@ def _begins_anew(change: Change) -> bool:
 
 def _as_scheduled(change: Change, schedule: SubscriptionSchedule) -> dict[str, Any]:
     """The schedule as if the change were made in it: what it was to bring is taken back."""
+    if not change.at_once:
+        return laid_out(change, schedule)
     start = schedule.current_phase_start or change.subscription.started_at
     end = change.subscription.current_period_end or change.at
-    if not change.at_once:
-        laid = [current_phase(change, start, change.at), coming_phase(change)]
-        return {"phases": laid, "end_behavior": "release", "proration_behavior": "none"}
     here = current_phase(change, start, end)
     items = coming_phase(change)["items"]
     params = update_params(change)

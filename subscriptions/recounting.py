@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from billingos.common.ids import uuid7
 from billingos.merchants.selectors import settings_of
-from subscriptions.history import LAST, mrr_of_change
+from subscriptions.history import LAST, mrrs_of_lines
 from subscriptions.models import Discount, Price, Subscription, SubscriptionChange, SubscriptionItem
 from subscriptions.mrr import item_mrrs
 from subscriptions.sync import known_discounts
@@ -40,11 +40,13 @@ def recount_discounted(discount: Discount) -> None:
         about = Q(customer_stripe_id=customer.stripe_id)
     else:
         return
-    rows = SubscriptionChange.objects.for_merchant(merchant_id)
-    for row in rows.filter(about, at__gte=discount.starts_at):
-        mrr = mrr_of_change(merchant_id, row.payload["object"], row.at)
-        if mrr != row.mrr:
-            rows.filter(id=row.id).update(mrr=mrr)
+    lines = list(SubscriptionChange.objects.for_merchant(merchant_id).filter(about, at__gte=discount.starts_at))
+    changed = []
+    for line, mrr in zip(lines, mrrs_of_lines(merchant_id, lines), strict=True):
+        if line.mrr != mrr:
+            line.mrr = mrr
+            changed.append(line)
+    SubscriptionChange.objects.bulk_update(changed, ["mrr"], batch_size=500)
 
 
 def _recount(merchant_id: UUID, about: Q) -> list[Subscription]:

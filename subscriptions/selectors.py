@@ -41,6 +41,7 @@ from subscriptions.models import (
     SubscriptionSchedule,
     VersionMigrationStep,
 )
+from subscriptions.payment_selectors import merchant_invoices
 
 LIVING = (Subscription.Status.TRIALING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 
@@ -280,11 +281,7 @@ def all_invoices(
     merchant_id: UUID, *, customer: Customer | None = None, subscription: Subscription | None = None
 ) -> QuerySet[Invoice]:
     """Drafts too. `at` is when an invoice came to what it is: paid, else finalized, else created."""
-    rows = Invoice.objects.for_merchant(merchant_id).filter(deleted_at=None)
-    if customer:
-        rows = rows.filter(customer=customer)
-    if subscription:
-        rows = rows.filter(subscription=subscription)
+    rows = merchant_invoices(merchant_id, customer=customer, subscription=subscription)
     return rows.select_related("subscription").annotate(at=Coalesce("paid_at", "finalized_at", "stripe_created_at"))
 
 

@@ -1,4 +1,4 @@
-"""Celery: moving subscribers."""
+"""Celery: moving subscribers; expiring checkout sessions."""
 
 from uuid import UUID
 
@@ -7,11 +7,17 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from billingos.common.errors import StripeUnavailable
+from billingos.common.errors import BillingError
 from billingos.merchants.selectors import get_merchant
+from subscriptions.services.checkouts import expire_old_checkouts
 from subscriptions.services.moves import unfinished, work_off
 
 log = structlog.get_logger(__name__)
+
+
+@shared_task
+def expire_checkouts() -> None:
+    expire_old_checkouts()
 
 
 @shared_task
@@ -19,8 +25,8 @@ def move_subscribers(merchant_id: str, migration_id: str) -> None:
     """A chunk of a migration's steps; then the next one, so that no task is long."""
     try:
         more = work_off(merchant=get_merchant(UUID(merchant_id)), migration_id=UUID(migration_id))
-    except StripeUnavailable as error:
-        log.warning("migration_waits", migration=migration_id, reason=error.message)
+    except BillingError as error:
+        log.warning("migration_waits", migration=migration_id, code=error.code, reason=error.message)
         return
     if more:
         wake_migration(UUID(merchant_id), UUID(migration_id))

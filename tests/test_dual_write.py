@@ -1,6 +1,7 @@
 """Stripe first, then PostgreSQL: whatever breaks in between, nothing happens twice and nothing is lost."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ from billingos.stripe_gateway.models import WriteIntent
 from billingos.stripe_gateway.operations import Call, retrieve, send
 from customers.models import Customer
 from customers.services import create_customer
+from stripe_simulator import Simulator
 from subscriptions.models import Price
 from subscriptions.services import Item, create_subscription
 from tests.factories import MerchantFactory, unique
@@ -305,6 +307,22 @@ def test_two_at_once_cannot_take_the_same_external_id(api: Api, stripe_client: s
     assert in_stripe(api.merchant, stripe_client) == []
 
 
+def test_a_retry_while_another_request_holds_the_claim_is_told_to_wait(scene: Scene, road: type[Road]) -> None:
+    """After a 503 the caller asks again; meanwhile something else has begun to change the same subscription."""
+    path, key = f"/subscriptions/{scene.subscription['id']}/cancel", unique("key-")
+    road.lose_requests = 5
+    assert scene.api.post(path, {}, key=key).status_code == 503
+    road.lose_requests = 0
+    name = scene.subscription["stripe_id"]
+    other = Call("subscriptions.update", {"metadata": {"note": "other"}}, target=name)
+    intents._begin(scene.api.merchant, [other], None, uuid7(), f"subscription {name}", None)
+    answer = scene.api.post(path, {}, key=key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "in_flight")
+    with platform_scope():
+        WriteIntent.objects.filter(operation=other.operation, params=other.params).update(status="failed")
+    assert scene.api.made(path, {}, key=key)["cancel_at_period_end"]
+
+
 def test_stripe_is_never_called_inside_a_transaction(merchant: Merchant) -> None:
     with pytest.raises(RuntimeError, match="inside a transaction"), transaction.atomic():
         create_customer(merchant=merchant, name="A")
@@ -329,6 +347,43 @@ def test_a_wrong_platform_key_is_not_the_callers_fault_nor_a_crash(merchant: Mer
     with pytest.raises(BillingError) as refused:
         create_customer(merchant=merchant, name="A")
     assert refused.value.code == "stripe_not_connected"
+
+
+def past_due(scene: Scene) -> str:
+    """The subscription's path, after its renewal was declined."""
+    card = scene.stripe_client.v1.payment_methods.attach(
+        "pm_card_chargeCustomerFail", {"customer": scene.customer["stripe_id"]}, scene.account
+    )
+    method: Any = {"invoice_settings": {"default_payment_method": card.id}}
+    scene.stripe_client.v1.customers.update(scene.customer["stripe_id"], method, scene.account)
+    scene.advance(days=32)
+    path = f"/subscriptions/{scene.subscription['id']}"
+    found = scene.api.found(path)
+    assert (found["status"], found["payment"]["status"]) == ("past_due", "requires_payment_method")
+    return path
+
+
+def test_what_is_owed_is_shown_without_its_payment_when_stripe_refuses_us(scene: Scene, settings: Any) -> None:
+    path = past_due(scene)
+    settings.STRIPE_SECRET_KEY = "sk_test_wrong"
+    gateway_client.cache_clear()
+    found = scene.api.found(path)
+    assert (found["status"], found["payment"]) == ("past_due", None)
+
+
+def test_what_is_owed_is_shown_without_its_payment_when_stripe_is_slow(
+    scene: Scene, simulator: Simulator, settings: Any
+) -> None:
+    path = past_due(scene)
+    settings.STRIPE_TIMEOUT_SECONDS = 20
+    gateway_client.cache_clear()
+    simulator.faults.plan({"latency_ms": 6000})
+    try:
+        began = time.monotonic()
+        assert scene.api.found(path)["payment"] is None
+        assert time.monotonic() - began < 5
+    finally:
+        simulator.faults.clear()
 
 
 def test_the_simulator_out_of_reach_is_unavailable(merchant: Merchant, settings: Any) -> None:

@@ -64,7 +64,7 @@ def _dies_before(module: Any, name: str, nth: int) -> None:
 
 def lay_trap(point: str, nth: int) -> None:
     """`nth` call of the request: its intent is committed; Stripe has done it; its row is written; that is committed;
-    or all is, and the answer is not sent."""
+    or all is, and the answer is not sent. Or Stripe has refused it, and what was made for it is still there."""
     match point:
         case "before_stripe":
             _dies_before(intents, "send", nth)
@@ -76,6 +76,8 @@ def lay_trap(point: str, nth: int) -> None:
             _dies_before(intents, "_end", nth)
         case "before_answer":
             _dies_after(intents, "_end", nth)
+        case "before_taking_back":
+            _dies_before(intents, "resume", nth)
 
 
 def killed(request: Callable[[], Any], point: str, nth: int) -> None:
@@ -115,13 +117,15 @@ def finish_by_sweep(scene: Scene, request: Callable[[], Any]) -> None:
 
 @dataclass(frozen=True)
 class Operation:
-    """A request, how many calls to Stripe it makes, and what there must be of in Stripe afterwards."""
+    """A request, how many calls to Stripe it makes, and what there must be of in Stripe afterwards. Where a change
+    `waits`, there is a schedule that the request lets go of."""
 
     path: Callable[[Scene], str]
     body: Callable[[Scene], dict[str, Any]]
     calls: int
     made: Callable[[Scene], Any]
     expected: Any
+    waits: bool = False
 
 
 def charged(scene: Scene) -> list[int]:
@@ -154,6 +158,11 @@ def of_change(scene: Scene) -> Any:
     return charged(scene), [item.quantity for item in subscription["items"].data], phases
 
 
+def of_ending(scene: Scene) -> Any:
+    subscription = scene.stripe_client.v1.subscriptions.retrieve(scene.subscription["stripe_id"], None, scene.account)
+    return charged(scene), subscription.cancel_at_period_end, subscription.schedule
+
+
 def of_refunds(scene: Scene) -> Any:
     refunds = scene.stripe_client.v1.refunds.list({"limit": 100}, scene.account).data
     notes = scene.stripe_client.v1.credit_notes.list({"limit": 100}, scene.account).data
@@ -181,6 +190,30 @@ OPERATIONS = {
         2,
         of_change,
         ([4900], [1], [1, 3]),
+    ),
+    "change now, not later": Operation(
+        lambda scene: f"/subscriptions/{scene.subscription['id']}/change",
+        lambda scene: {"quantity": 2, "when": "now", "proration": "prorate"},
+        2,
+        of_change,
+        ([4900, 4900], [2], []),
+        waits=True,
+    ),
+    "another change at renewal": Operation(
+        lambda scene: f"/subscriptions/{scene.subscription['id']}/change",
+        lambda scene: {"quantity": 3, "when": "renewal"},
+        4,
+        of_change,
+        ([4900], [1], [1, 3]),
+        waits=True,
+    ),
+    "cancel instead": Operation(
+        lambda scene: f"/subscriptions/{scene.subscription['id']}/cancel",
+        lambda scene: {},
+        2,
+        of_ending,
+        ([4900], True, None),
+        waits=True,
     ),
     "charge": Operation(
         lambda scene: "/invoices",
@@ -235,6 +268,9 @@ def test_killed_at_each_step(
 ) -> None:
     operation, key = OPERATIONS[name], unique("key-")
     path, body = operation.path(scene), operation.body(scene)
+    if operation.waits:
+        change = f"/subscriptions/{scene.subscription['id']}/change"
+        scene.api.made(change, {"quantity": 5, "when": "renewal"})
     scene.deliveries.flush()
 
     def request() -> Any:
@@ -251,6 +287,60 @@ def test_killed_at_each_step(
     again = request()  # who never heard an answer asks once more
     assert again.status_code in {200, 201}, again.content
     assert operation.made(scene) == operation.expected
+    scene.deliveries.flush()
+    assert_rows_say_what_stripe_has(scene)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_while_a_coupon_is_set_and_a_change_waits(scene: Scene, point: str, nth: int) -> None:
+    """No key comes with a PATCH: the sweep alone sees to it that the coupon is taken off after the change too."""
+    path = f"/subscriptions/{scene.subscription['id']}"
+    coupon = scene.stripe_client.v1.coupons.create({"percent_off": 50, "duration": "forever"}, scene.account).id
+    scene.api.made(f"{path}/change", {"quantity": 3, "when": "renewal"})
+    scene.deliveries.flush()
+
+    def request() -> Any:
+        return scene.api.request("PATCH", path, {"coupon": coupon})
+
+    killed(request, point, nth + (point == "before_commit"))  # the schedule is written before the first call
+    connections.close_all()
+    finish_by_sweep(scene, request)
+    assert of_change(scene) == ([4900], [1], [1, 3])
+    scene.advance(32)
+    assert (of_intents(scene), of_change(scene)[1]) == ([], [3])
+    assert charged(scene) == [4900, 3 * 4900 // 2]
+    assert scene.stripe_client.v1.coupons.retrieve(coupon, None, scene.account).times_redeemed == 1
+
+
+@pytest.mark.parametrize("finish", ["retry", "sweep"])
+def test_killed_when_stripe_has_refused_the_second_half(scene: Scene, finish: str) -> None:
+    """The schedule was made for phases that Stripe does not take: whoever comes next lets go of it."""
+    product = scene.api.made("/products", {"name": "Extra", "features": [{"feature": "sso"}]})
+    price = scene.api.made(
+        "/prices", {"product": product["id"], "currency": "usd", "unit_amount": 100, "interval": "month"}
+    )
+    prices = scene.stripe_client.v1.prices
+    prices.update(price["stripe_id"], {"active": False}, scene.account)  # its event is not here yet
+    path, key = f"/subscriptions/{scene.subscription['id']}/change", unique("key-")
+    body = {"items": [{"price": price["id"]}], "when": "renewal"}
+
+    def request() -> Any:
+        return scene.api.post(path, body, key=key)
+
+    killed(request, "before_taking_back", 1)
+    connections.close_all()
+    assert of_change(scene) == ([4900], [1], [1])
+    if finish == "retry":
+        prices.update(price["stripe_id"], {"active": True}, scene.account)
+        finish_by_sweep(scene, request)
+        finish_by_retry(scene, request)
+        assert len(of_change(scene)[2]) == 2
+    else:
+        finish_by_sweep(scene, request)
+        assert of_change(scene) == ([4900], [1], [])
+        refused = request()
+        assert (refused.status_code, of_change(scene)) == (400, ([4900], [1], []))
     scene.deliveries.flush()
     assert_rows_say_what_stripe_has(scene)
 

@@ -19,7 +19,7 @@ import billingos.webhooks.selectors
 import customers.selectors
 import entitlements.selectors
 import insights.selectors
-import subscriptions.moves
+import subscriptions.move_selectors
 import subscriptions.payment_selectors
 import subscriptions.selectors
 import usage.selectors
@@ -179,7 +179,7 @@ def test_the_first_wall_stands_without_the_second(scene: Scene, other_merchant: 
         subscriptions.selectors.prices,
         subscriptions.selectors.coupons,
         subscriptions.selectors.promotion_codes,
-        subscriptions.moves.migrations,
+        subscriptions.move_selectors.migrations,
         subscriptions.selectors.subscriptions,
         subscriptions.selectors.find_subscriptions,
         subscriptions.selectors.all_invoices,

@@ -99,6 +99,10 @@ class InstantField(serializers.DateTimeField):
         return super().enforce_timezone(value)
 
 
+class NoBody(StrictSerializer):
+    """No parameters."""
+
+
 class QuerySerializer(StrictSerializer):
     """The parameters of a GET."""
 

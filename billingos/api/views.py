@@ -1,9 +1,10 @@
 """The base of the API's views: parse, call a service or a selector, serialise."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -57,12 +58,28 @@ def list_query(request: Request, query: type[QuerySerializer] = ListQuery) -> di
 
 
 def find(rows: QuerySet[M], reference: str, *, param: str = "id", noun: str = "object") -> M:
-    """The row with our id or Stripe's id `reference`. Raises NotFound; another merchant's row is not found either."""
+    """The row with our id or, of what mirrors Stripe, Stripe's id `reference`. Raises NotFound; another merchant's row
+    is not found either."""
     key: UUID | None = parse_uuid(reference)
-    found = (rows.filter(id=key) if key else rows.filter(stripe_id=reference)).first()
+    named = {"id": key} if key or not hasattr(rows.model, "stripe_id") else {"stripe_id": reference}
+    found = rows.filter(**named).first()
     if found is None:
         raise NotFound(f"No such {noun}: {reference[:100]}.", param=param)
     return found
 
 
-__all__ = ["MerchantView", "find", "list_query", "list_response", "merchant_of"]
+def find_all(rows: QuerySet[M], references: Sequence[str], *, param: str, noun: str) -> list[M]:
+    """The row of each reference, as `find` finds it, in one statement. `{}` in `param` is the place in the list. Raises
+    NotFound for the first that is not there."""
+    keys = {reference: parse_uuid(reference) for reference in references}
+    ids = [key for key in keys.values() if key]
+    by_name: dict[Any, M] = {}
+    for row in rows.filter(Q(id__in=ids) | Q(stripe_id__in=[name for name, key in keys.items() if not key])):
+        by_name[row.pk] = by_name[row.stripe_id] = row  # type: ignore[attr-defined]  # every such table has one
+    for index, name in enumerate(references):
+        if (keys[name] or name) not in by_name:
+            raise NotFound(f"No such {noun}: {name[:100]}.", param=param.format(index))
+    return [by_name[keys[name] or name] for name in references]
+
+
+__all__ = ["MerchantView", "find", "find_all", "list_query", "list_response", "merchant_of"]

@@ -39,9 +39,12 @@ def signed_id(session: CheckoutSession) -> str:
     return str(signing.dumps([str(session.merchant_id), str(session.id)], salt=SALT, compress=True))
 
 
-def url_of(session: CheckoutSession) -> str:
-    """Where the buyer goes: Stripe's page, or ours."""
-    return session.stripe_url or settings.BASE_URL + reverse("checkout:free", kwargs={"signed": signed_id(session)})
+def url_of(session: CheckoutSession) -> str | None:
+    """Where the buyer goes: Stripe's page, or ours. None while there is no page yet."""
+    if session.is_hosted:
+        return session.stripe_url or None
+    path: str = reverse("checkout:free", kwargs={"signed": signed_id(session)})
+    return f"{settings.BASE_URL}{path}"
 
 
 def way_back(session: CheckoutSession) -> str:
@@ -92,13 +95,14 @@ def come_back(request: HttpRequest, merchant: Merchant, session: CheckoutSession
 @till
 def free(request: HttpRequest, merchant: Merchant, session: CheckoutSession) -> HttpResponse:
     """Our own till, for what costs nothing."""
-    if session.is_hosted:
+    if session.stripe_url:
         return HttpResponseRedirect(session.stripe_url)
     context: dict[str, Any] = {"merchant": merchant, "session": session, "every": every(session.price)}
     context["price"] = Money(0, session.price.currency)
     if session.status == CheckoutSession.Status.COMPLETE:
         return render(request, "portal/checkout_leaving.html", {**context, "url": goal_of(session)})
-    if session.status == CheckoutSession.Status.EXPIRED or session.expires_at <= timezone.now():
+    is_over = session.status == CheckoutSession.Status.EXPIRED or session.is_hosted  # of this one nobody has the link
+    if is_over or session.expires_at <= timezone.now():
         return render(request, "portal/checkout_expired.html", context, status=410)
     needs_buyer = not session.customer and not session.email
     form = BuyerForm(request.POST if request.method == "POST" else None) if needs_buyer else None

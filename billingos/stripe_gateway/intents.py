@@ -1,8 +1,9 @@
 """Dual-write: intent committed, Stripe called, answer projected. Whoever dies in between is finished by another."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,9 +18,17 @@ from billingos.common.ids import uuid7
 from billingos.common.locks import held
 from billingos.common.registries import mirrored_model
 from billingos.common.tenancy import platform_scope, scope
-from billingos.stripe_gateway.client import options_for, refuse_inside_transaction
+from billingos.stripe_gateway.client import NotConnected, options_for, refuse_inside_transaction
 from billingos.stripe_gateway.models import WriteIntent
-from billingos.stripe_gateway.operations import OBJECTS, Call, made_by_intent, resolved, resolved_target, send
+from billingos.stripe_gateway.operations import (
+    OBJECTS,
+    TAKEN_BACK_BY,
+    Call,
+    made_by_intent,
+    resolved,
+    resolved_target,
+    send,
+)
 from billingos.stripe_gateway.settling import revision_of, settle
 
 if TYPE_CHECKING:
@@ -55,7 +64,7 @@ def execute(
     (the time, how things stood), `request` (JSON) is what must be the same then. `claim` names what nobody else may be
     creating or changing meanwhile; once it is held, `check` may still refuse (it is not asked again when a request is
     resumed). Raises a BillingError for Stripe's refusal, whose `made` has the rows of the calls before the refused one;
-    those after it are not made.
+    those after it are not made, and what was made for them only (TAKEN_BACK_BY) is taken back.
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
@@ -93,6 +102,13 @@ def leave_to_sweep(*, merchant_id: UUID, calls: Sequence[Call], key: str) -> boo
     return True
 
 
+def may_be_done(*, merchant_id: UUID, key: str) -> bool:
+    """Whether Stripe has, or may have, or is about to have done anything of the request with this key. Inside the
+    merchant's scope."""
+    rows = WriteIntent.objects.for_merchant(merchant_id).filter(idempotency_key=key)
+    return rows.exclude(status=Status.FAILED).exists()
+
+
 def _is_gone(intent: WriteIntent, row: Any) -> bool:
     if mirrored_model(intent.object_type) is None or intent.operation.endswith(NO_ROW_LEFT):
         return False
@@ -123,11 +139,8 @@ def _begin(
         if request is not None:
             intents[0].body_hash = _hash_of(request)
         intents[-1].claim = claim  # until the last call is answered
-        try:
-            with transaction.atomic():
-                created = WriteIntent.objects.bulk_create(intents)
-        except IntegrityError as error:
-            raise Conflict("Another request is creating the same thing now.", code="in_flight") from error
+        with _claiming():
+            created = WriteIntent.objects.bulk_create(intents)
         if check:
             check()
         return created, False
@@ -181,15 +194,27 @@ def _hash_of(request: Any) -> str:
 
 
 def _take_over(intents: list[WriteIntent]) -> list[WriteIntent]:
-    """Makes intents that another process began ours; after a definite failure the next attempt has a new key."""
-    for intent in intents:
-        if intent.status == Status.FAILED:
-            intent.attempt += 1
-        if intent.status != Status.SUCCEEDED:
-            intent.status = Status.PENDING
-            intent.lease_until = timezone.now() + LEASE
-            intent.save(update_fields=["attempt", "status", "lease_until"])
+    """Makes intents that another process began ours; after a definite failure the next attempt has a new key. Raises
+    Conflict while somebody else holds the claim that ended with them."""
+    with _claiming():
+        for intent in intents:
+            if intent.status == Status.FAILED:
+                intent.attempt += 1
+            if intent.status != Status.SUCCEEDED:
+                intent.status = Status.PENDING
+                intent.lease_until = timezone.now() + LEASE
+                intent.save(update_fields=["attempt", "status", "lease_until"])
     return intents
+
+
+@contextlib.contextmanager
+def _claiming() -> Iterator[None]:
+    """Around what makes intents pending. Raises Conflict if a pending one of somebody else has the same claim."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict("Another request is creating or changing the same thing now.", code="in_flight") from error
 
 
 def _carry_out(
@@ -197,7 +222,7 @@ def _carry_out(
 ) -> Any:
     if intent.status == Status.SUCCEEDED:
         return _row(merchant, intent)
-    request = _request(intent, group)
+    request = _request(merchant, intent, group)
     with scope(merchant.id):
         seen = revision_of(merchant.id, _type_of_target(intent), request.target) if request.target else None
     try:
@@ -209,7 +234,7 @@ def _carry_out(
     except BillingError as error:
         if error.code == "resource_missing" and intent.operation in ENDINGS:
             return _is_over(merchant, intent, request.target)
-        _end(merchant, intent, Status.FAILED, error={"code": error.code, "message": error.message})
+        _note_refusal(merchant, intent, error)
         raise
     object_type, object_id = answer["object"], answer["id"]
     row = None
@@ -223,6 +248,35 @@ def _carry_out(
     return row
 
 
+def _note_refusal(merchant: "Merchant", refused: WriteIntent, error: BillingError) -> None:
+    """Commits the refusal together with the calls that take back what is of no use without the refused one, and makes
+    these; what Stripe does not answer now is left to the sweep."""
+    with scope(merchant.id):
+        _end(merchant, refused, Status.FAILED, error={"code": error.code, "message": error.message})
+        # Who is not let in at all can take nothing back: the request may be asked again, and finds what it has made.
+        useless = [] if isinstance(error, NotConnected) else _of_no_use(refused)
+        groups = [_plan_taking_back(made) for made in useless]
+    for group in groups:
+        with contextlib.suppress(BillingError):
+            resume(merchant=merchant, group=group)
+
+
+def _of_no_use(refused: WriteIntent) -> list[WriteIntent]:
+    rows = WriteIntent.objects.for_merchant(refused.merchant_id).filter(group=refused.group)
+    return list(rows.filter(status=Status.SUCCEEDED, operation__in=TAKEN_BACK_BY))
+
+
+def _plan_taking_back(made: WriteIntent) -> UUID:
+    """The group of the call that does it, under the claim of the request; asked again, the request makes it anew."""
+    rows = WriteIntent.objects.for_merchant(made.merchant_id).filter(group=made.group)
+    back = _intent(made.merchant_id, uuid7(), 0, Call(TAKEN_BACK_BY[made.operation], target=made.object_id), None)
+    back.claim = rows.exclude(claim=None).values_list("claim", flat=True).first()
+    back.save()
+    made.status = Status.FAILED
+    made.save(update_fields=["status"])
+    return back.group
+
+
 def _is_over(merchant: "Merchant", intent: WriteIntent, target: str) -> Any:
     """Stripe ends things by DELETE, which no idempotency key protects: asked again, it knows them no more. What was to
     be ended is over, and the row says so."""
@@ -232,10 +286,12 @@ def _is_over(merchant: "Merchant", intent: WriteIntent, target: str) -> Any:
     return row
 
 
-def _request(intent: WriteIntent, group: Sequence[WriteIntent]) -> Call:
+def _request(merchant: "Merchant", intent: WriteIntent, group: Sequence[WriteIntent]) -> Call:
     """The intent's call, with what those before it have made in its places."""
-    made = {other.step: other.object_id for other in group if other.status == Status.SUCCEEDED}
-    return Call(intent.operation, resolved(intent.params, made), resolved_target(intent.target, made))
+    done = {other.step: other for other in group if other.status == Status.SUCCEEDED}
+    made = {step: other.object_id for step, other in done.items()}
+    params = resolved(intent.params, made, lambda step: _row(merchant, done[step]).discount_ids)
+    return Call(intent.operation, params, resolved_target(intent.target, made))
 
 
 def _send(merchant: "Merchant", intent: WriteIntent, request: Call) -> dict[str, Any]:

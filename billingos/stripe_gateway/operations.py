@@ -1,6 +1,6 @@
 """The calls that BillingOS makes, by name: a name is what a write intent can store and a later process can repeat."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,7 +25,7 @@ WHOLE: dict[str, list[str]] = {
     "invoice": ["payments"],
     "checkout.session": ["setup_intent"],
 }
-MADE_BY = "$made_by"
+MADE_BY, DISCOUNTS_OF = "$made_by", "$discounts_of"
 
 
 def made_by(step: int) -> dict[str, int]:
@@ -38,14 +38,21 @@ def target_made_by(step: int) -> str:
     return f"{MADE_BY}:{step}"
 
 
-def resolved(value: Any, made: Mapping[int, str]) -> Any:
-    """`value` with ids in the places of `made_by`."""
+def discounts_of(step: int) -> dict[str, int]:
+    """Stands, in the parameters of a call, for the discounts that what an earlier one has made or changed has then."""
+    return {DISCOUNTS_OF: step}
+
+
+def resolved(value: Any, made: Mapping[int, str], discounts: Callable[[int], Sequence[str]]) -> Any:
+    """`value` with ids in the places of `made_by`, and with Stripe's `discounts` in those of `discounts_of`."""
     if isinstance(value, dict):
         if value.keys() == {MADE_BY}:
             return made[value[MADE_BY]]
-        return {key: resolved(inner, made) for key, inner in value.items()}
+        if value.keys() == {DISCOUNTS_OF}:
+            return [{"discount": discount} for discount in discounts(value[DISCOUNTS_OF])]
+        return {key: resolved(inner, made, discounts) for key, inner in value.items()}
     if isinstance(value, list):
-        return [resolved(inner, made) for inner in value]
+        return [resolved(inner, made, discounts) for inner in value]
     return value
 
 
@@ -57,7 +64,7 @@ def resolved_target(target: str, made: Mapping[int, str]) -> str:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One change to ask of Stripe: a name out of WRITES, its exact parameters, and the id it is about. What an earlier
-    call of the same request makes is named by `made_by` and `target_made_by`."""
+    call of the same request makes is named by `made_by`, `target_made_by` and `discounts_of`."""
 
     operation: str
     params: dict[str, Any] = field(default_factory=dict)
@@ -145,6 +152,8 @@ OBJECTS = {
     "invoices": "invoice",
     "credit_notes": "credit_note",
 }
+# What is of no use by itself: it is made for the calls after it, and if Stripe refuses one of these, taken back.
+TAKEN_BACK_BY = {"subscription_schedules.create": "subscription_schedules.release"}
 READS: dict[str, Retrieve] = {
     "account": lambda v1, _, params, options: v1.accounts.retrieve_current(params, options),  # the call's own
     "customer": lambda v1, stripe_id, params, options: v1.customers.retrieve(stripe_id, params, options),
@@ -310,10 +319,12 @@ def active_meter(merchant: "Merchant", event_name: str) -> str | None:
 
 def payment_to_finish(merchant: "Merchant", invoice_id: str) -> dict[str, Any]:
     """`{status, client_secret, hosted_invoice_url}` of an invoice's payment, with which a browser finishes it; None for
-    what there is not. The secret is for the moment: it is not to be kept."""
+    what there is not. The secret is for the moment: it is not to be kept. Better no answer than a late one."""
     options = options_for(merchant)
     expand = ["confirmation_secret", "payments.data.payment.payment_intent"]
-    invoice = call(lambda: client().v1.invoices.retrieve(invoice_id, cast(Any, {"expand": expand}), options))
+    invoice = call(
+        lambda: client(hurried=True).v1.invoices.retrieve(invoice_id, cast(Any, {"expand": expand}), options)
+    )
     payments = [entry["payment"].get("payment_intent") for entry in (invoice.get("payments") or {}).get("data", [])]
     return {
         "status": next((payment["status"] for payment in reversed(payments) if isinstance(payment, dict)), None),

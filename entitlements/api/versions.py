@@ -9,7 +9,7 @@ from billingos.api.idempotency import idempotency_key, idempotent
 from billingos.api.pagination import page_body
 from billingos.api.schema import page_of, reads, writes
 from billingos.api.serializers import valid_body
-from billingos.api.views import MerchantView, find, merchant_of
+from billingos.api.views import MerchantView, find, find_all, merchant_of
 from billingos.common.errors import InvalidRequest
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
@@ -56,14 +56,14 @@ def _edit(merchant: Merchant, product: Product, fields: dict[str, Any]) -> dict[
     if not fields:
         raise InvalidRequest("Say what is to change: features, prices, add_prices or drop_prices.", param="features")
     known = prices(merchant.id, product=product)  # whether they are sold is asked when the change is planned
-    changed = {}
-    for index, entry in enumerate(fields.get("prices", [])):
-        row = find(known, entry.pop("price"), param=f"prices[{index}][price]", noun="price of this product")
-        changed[row.stripe_id] = entry
+    entries, noun = fields.get("prices", []), "price of this product"
+    named = find_all(known, [entry.pop("price") for entry in entries], param="prices[{}][price]", noun=noun)
+    changed = {row.stripe_id: entry for row, entry in zip(named, entries, strict=True)}
     dropped = [
-        find(known, price_id, param=f"drop_prices[{index}]", noun="price of this product").stripe_id
-        for index, price_id in enumerate(fields.get("drop_prices", []))
+        row.stripe_id for row in find_all(known, fields.get("drop_prices", []), param="drop_prices[{}]", noun=noun)
     ]
+    if changed.keys() & set(dropped):
+        raise InvalidRequest("A price is either changed or dropped.", param="drop_prices")
     added = []
     for index, terms in enumerate(fields.get("add_prices", [])):
         metering = metering_of(merchant, terms, param=f"add_prices[{index}][meter]")

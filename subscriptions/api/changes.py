@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from billingos.api.idempotency import idempotency_key, idempotent
 from billingos.api.schema import writes
-from billingos.api.serializers import valid_body
+from billingos.api.serializers import NoBody, valid_body
 from billingos.api.views import MerchantView, merchant_of
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
@@ -16,7 +16,7 @@ from subscriptions.api.answers import found_subscription, named_items, shown, wi
 from subscriptions.changing import Wish
 from subscriptions.models import Subscription
 from subscriptions.serializers.changes import ChangePreviewSerializer, ChangeSubscription, PreviewOfChange
-from subscriptions.serializers.lifecycle import NothingSerializer, OneSubscriptionSerializer
+from subscriptions.serializers.lifecycle import OneSubscriptionSerializer
 
 
 class ChangeSubscriptionView(MerchantView):
@@ -49,11 +49,11 @@ class PreviewChangeView(MerchantView):
 class UnscheduleChangeView(MerchantView):
     area = "subscriptions"
 
-    @writes("Unschedule a change", NothingSerializer, OneSubscriptionSerializer, status=200)
+    @writes("Unschedule a change", NoBody, OneSubscriptionSerializer, status=200)
     @with_payment
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
-        valid_body(NothingSerializer, request.data)
+        valid_body(NoBody, request.data)
         merchant = merchant_of(request)
         row = found_subscription(merchant, subscription_id)
         key = idempotency_key(request)

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from billingos.api.idempotency import idempotency_key, idempotent
 from billingos.api.schema import changes, page_of, reads, writes
 from billingos.api.serializers import DeletedSerializer, ListQuery, valid_body
-from billingos.api.views import MerchantView, find, list_query, list_response, merchant_of
+from billingos.api.views import MerchantView, find, find_all, list_query, list_response, merchant_of
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from customers.selectors import get_customer
@@ -128,11 +128,7 @@ def _find_code(merchant: Merchant, reference: str) -> PromotionCode:
 
 def _products(merchant: Merchant, references: list[str]) -> list[Product]:
     with scope(merchant.id):
-        rows = selectors.products(merchant.id)
-        return [
-            find(rows, reference, param=f"products[{index}]", noun="product")
-            for index, reference in enumerate(references)
-        ]
+        return find_all(selectors.products(merchant.id), references, param="products[{}]", noun="product")
 
 
 def _coupon(merchant: Merchant, coupon: Coupon) -> Any:

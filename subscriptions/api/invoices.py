@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billingos.api.idempotency import idempotency_key, idempotent
 from billingos.api.schema import page_of, reads, writes
-from billingos.api.serializers import valid_body
-from billingos.api.views import MerchantView, find, list_query, list_response, merchant_of
+from billingos.api.serializers import NoBody, valid_body
+from billingos.api.views import MerchantView, find, find_all, list_query, list_response, merchant_of
 from billingos.common.errors import InvalidRequest
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
@@ -26,7 +25,6 @@ from subscriptions.serializers.invoices import (
     CreditNoteSerializer,
     InvoiceListQuery,
     InvoiceSerializer,
-    NoBody,
     PayInvoice,
     PreviewCreditNote,
     UpcomingInvoiceSerializer,
@@ -267,14 +265,15 @@ class VoidCreditNoteView(MerchantView):
 def _crediting(merchant: Merchant, fields: dict[str, Any]) -> services.Crediting:
     with scope(merchant.id):
         invoice = _invoice(merchant, fields.pop("invoice"), param="invoice")
-        lines = [_credit_line(invoice, index, one) for index, one in enumerate(fields.pop("lines", []))]
+        wanted = fields.pop("lines", [])
+        named = find_all(
+            invoice.lines.all(),
+            [str(one.pop("line")) for one in wanted],
+            param="lines[{}][line]",
+            noun="line of this invoice",
+        )
+        lines = [services.CreditLine(line=line, **one) for line, one in zip(named, wanted, strict=True)]
     return services.Crediting(invoice=invoice, lines=lines, **fields)
-
-
-def _credit_line(invoice: Invoice, index: int, one: dict[str, Any]) -> services.CreditLine:
-    line_id: UUID = one.pop("line")
-    line = find(invoice.lines.all(), str(line_id), param=f"lines[{index}][line]", noun="line of this invoice")
-    return services.CreditLine(line=line, **one)
 
 
 def _note(merchant: Merchant, note: CreditNote) -> Any:

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 
 from billingos.api.idempotency import idempotency_key, idempotent
 from billingos.api.schema import page_of, reads, writes
-from billingos.api.serializers import valid_body
+from billingos.api.serializers import NoBody, valid_body
 from billingos.api.views import MerchantView, list_query, list_response, merchant_of
 from billingos.common.tenancy import scope
 from customers.selectors import get_customer
@@ -15,7 +15,6 @@ from subscriptions.serializers.lifecycle import (
     CancelSubscription,
     CreateSubscription,
     ExtendTrial,
-    NothingSerializer,
     OneSubscriptionSerializer,
     PauseSubscription,
     ReactivateSubscription,
@@ -94,11 +93,11 @@ class CancelSubscriptionView(MerchantView):
 class KeepSubscriptionView(MerchantView):
     area = "subscriptions"
 
-    @writes("Keep a subscription", NothingSerializer, OneSubscriptionSerializer, status=200)
+    @writes("Keep a subscription", NoBody, OneSubscriptionSerializer, status=200)
     @with_payment
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
-        valid_body(NothingSerializer, request.data)
+        valid_body(NoBody, request.data)
         merchant = merchant_of(request)
         row = found_subscription(merchant, subscription_id)
         key = idempotency_key(request)
@@ -145,11 +144,11 @@ class PauseSubscriptionView(MerchantView):
 class ResumeSubscriptionView(MerchantView):
     area = "subscriptions"
 
-    @writes("Resume a subscription", NothingSerializer, OneSubscriptionSerializer, status=200)
+    @writes("Resume a subscription", NoBody, OneSubscriptionSerializer, status=200)
     @with_payment
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
-        valid_body(NothingSerializer, request.data)
+        valid_body(NoBody, request.data)
         merchant = merchant_of(request)
         row = found_subscription(merchant, subscription_id)
         key = idempotency_key(request)

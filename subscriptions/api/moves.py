@@ -10,14 +10,13 @@ from rest_framework.response import Response
 from billingos.api.idempotency import idempotent_here
 from billingos.api.schema import page_of, reads, writes
 from billingos.api.serializers import ListQuery, valid_body
-from billingos.api.views import MerchantView, find, list_query, list_response, merchant_of
+from billingos.api.views import MerchantView, find, find_all, list_query, list_response, merchant_of
 from billingos.common.errors import InvalidRequest, NotFound
-from billingos.common.ids import parse_uuid
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from subscriptions import selectors
 from subscriptions.models import Product, ProductVersion, Subscription, VersionMigration
-from subscriptions.moves import Choice, migrations, preview_migration, steps
+from subscriptions.move_selectors import Choice, migrations, preview_migration, steps
 from subscriptions.serializers.moves import (
     CreateMigration,
     MigrationPreviewSerializer,
@@ -117,11 +116,7 @@ class CancelMigrationView(_SwitchView):
 
 
 def _find(merchant: Merchant, migration_id: str) -> VersionMigration:
-    key = parse_uuid(migration_id)
-    found = migrations(merchant.id).filter(id=key).first() if key else None
-    if found is None:
-        raise NotFound(f"No such migration: {migration_id[:100]}.", param="id")
-    return found
+    return find(migrations(merchant.id), migration_id, noun="migration")
 
 
 def _choice(merchant: Merchant, product_id: str, body: Any) -> Choice:
@@ -162,8 +157,5 @@ def _numbers(product: Product, target: ProductVersion, numbers: list[int]) -> li
 
 def _subscription_ids(merchant: Merchant, product: Product, references: list[str]) -> list[UUID]:
     rows = Subscription.objects.for_merchant(merchant.id).filter(items__version__product=product).distinct()
-    noun = "subscription to this product"
-    return [
-        find(rows, reference, param=f"subscriptions[{index}]", noun=noun).id
-        for index, reference in enumerate(references)
-    ]
+    found = find_all(rows, references, param="subscriptions[{}]", noun="subscription to this product")
+    return [row.id for row in found]

@@ -4,7 +4,6 @@ import billingos.common.ids
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-from django.conf import settings
 from django.db import migrations, models
 
 
@@ -14,7 +13,6 @@ class Migration(migrations.Migration):
         ('customers', '0006_payment_method_policies'),
         ('merchants', '0003_billing_rules'),
         ('subscriptions', '0003_positions'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -609,11 +607,6 @@ class Migration(migrations.Migration):
             model_name='versionmigration',
             name='product',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='migrations', to='subscriptions.product'),
-        ),
-        migrations.AddField(
-            model_name='versionmigration',
-            name='started_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
             model_name='versionmigration',

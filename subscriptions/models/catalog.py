@@ -96,6 +96,12 @@ class Price(StripeMirrored):
         )
         indexes = (models.Index(fields=["merchant", "-id"], name="prices_list"),)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing will ever be asked for it."""
+        flat = self.billing_scheme == "per_unit" and self.usage_type == self.UsageType.LICENSED
+        return bool(self.interval) and flat and self.unit_amount == 0
+
 
 class Coupon(StripeMirrored):
     """What is taken off: `percent_off`, or `amount_off` minor units of `currency`. The merchant chose its Stripe id.

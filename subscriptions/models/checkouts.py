@@ -10,7 +10,8 @@ from subscriptions.models.subscriptions import Subscription
 
 
 class CheckoutSession(MerchantOwned):
-    """One visit to the till. `stripe_id` is empty for a page of our own, where nothing is to be paid.
+    """One visit to the till. `stripe_id` is empty for a page of our own, where nothing is to be paid, and until Stripe
+    has opened its page.
 
     Without a customer, whoever buys becomes one. `success_url` and `cancel_url` are the merchant's.
     """
@@ -50,5 +51,5 @@ class CheckoutSession(MerchantOwned):
 
     @property
     def is_hosted(self) -> bool:
-        """Whether Stripe's page is the till."""
-        return bool(self.stripe_url)
+        """Whether Stripe's page is the till; `stripe_url` is its address, once it is open."""
+        return not self.price.is_free

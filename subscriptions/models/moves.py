@@ -3,7 +3,7 @@
 from django.db import models
 
 from billingos.common.models import MerchantOwned
-from billingos.merchants.models import Proration, User
+from billingos.merchants.models import Proration
 from subscriptions.models.catalog import Product, ProductVersion
 from subscriptions.models.subscriptions import Subscription
 
@@ -26,7 +26,6 @@ class VersionMigration(MerchantOwned):
     when = models.CharField(max_length=10, choices=When.choices)
     proration = models.CharField(max_length=20, choices=Proration.choices, help_text="Of moves that happen now.")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
-    started_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

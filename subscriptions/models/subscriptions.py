@@ -90,6 +90,11 @@ class Subscription(StripeMirrored):
     def has_ended(self) -> bool:
         return self.status in {self.Status.CANCELED, self.Status.INCOMPLETE_EXPIRED}
 
+    @property
+    def is_canceling(self) -> bool:
+        """Whether it is about to end, with its period or at an instant to come; or has ended so."""
+        return self.cancel_at_period_end or self.cancel_at is not None
+
 
 class CancellationFeedback(models.TextChoices):
     """Why a customer cancels: Stripe's list, in the customer's words."""

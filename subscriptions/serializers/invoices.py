@@ -199,10 +199,6 @@ class PayInvoice(StrictSerializer):
         return attrs
 
 
-class NoBody(StrictSerializer):
-    """No parameters."""
-
-
 class InvoiceListQuery(ListQuery):
     customer_id = TextField(required=False, max_length=255)
     subscription = TextField(required=False, max_length=255)

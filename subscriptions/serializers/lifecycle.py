@@ -205,10 +205,6 @@ class ExtendTrial(StrictSerializer):
     payment_behavior = serializers.ChoiceField(FIRST_PAYMENT, default="error_if_incomplete")
 
 
-class NothingSerializer(StrictSerializer):
-    """An empty body."""
-
-
 class SubscriptionListQuery(ListQuery):
     customer_id = TextField(required=False, max_length=255)
     status = serializers.ChoiceField(Subscription.Status.choices, required=False)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from billingos.api.serializers import IntegerField, ListQuery, StrictSerializer, TextField
 from billingos.merchants.models import Proration
 from subscriptions.models import VersionMigration, VersionMigrationStep
-from subscriptions.moves import MigrationPreview, Outlook, progress
+from subscriptions.move_selectors import MigrationPreview, Outlook, progress
 from subscriptions.moving import PRORATIONS, REASONS
 
 
@@ -101,7 +101,7 @@ class LeftVersionSerializer(serializers.Serializer[Any]):
 
 
 class OutlookSerializer(serializers.Serializer[Outlook]):
-    """What moving means for one subscription. `due_now` null: Stripe was not asked."""
+    """What moving means for one subscription. `due_now` null: Stripe was not asked, or did not say."""
 
     subscription = serializers.UUIDField(source="subscription.id")
     customer = serializers.UUIDField(source="subscription.customer_id")

@@ -1,7 +1,7 @@
 """A subscription ends, is kept after all, or begins again."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,7 +75,7 @@ def keep_subscription(*, merchant: Merchant, subscription: Subscription, key: st
     def check() -> None:
         if subscription.has_ended:
             raise Conflict("This subscription has ended already.", code="subscription_ended")
-        if not _is_canceling(subscription):
+        if not subscription.is_canceling:
             raise Conflict("This subscription is not about to end.", code="not_canceling")
 
     back: dict[str, Any] = {"cancel_at_period_end": False} if subscription.cancel_at_period_end else {"cancel_at": ""}
@@ -103,9 +103,11 @@ def reactivate_subscription(
     """A pending cancellation is undone; for a subscription that has ended a new one begins, on the same prices unless
     there are other `items`, with the old one's Stripe id in its metadata (`reactivates`).
 
-    Raises Conflict for one that goes on anyway, and for a price that is no longer sold.
+    Raises Conflict for one that goes on anyway, and for a price that is no longer sold; InvalidRequest for `items` and
+    `terms` where no new one begins.
     """
     if not subscription.has_ended:
+        _refuse(items, terms)
         return keep_subscription(merchant=merchant, subscription=subscription, key=key)
     with scope(merchant.id):
         wanted = items if items is not None else _sold(subscription)
@@ -120,6 +122,16 @@ def reactivate_subscription(
     )
 
 
+def _refuse(items: Sequence[Item] | None, terms: Terms) -> None:
+    """A subscription that is kept stays as it is. Raises InvalidRequest for what was said of a new one."""
+    said = {"items": items, **{field.name: getattr(terms, field.name) for field in fields(terms)}}
+    for name, value in said.items():
+        if value not in (None, {}):
+            raise InvalidRequest(
+                "It has not ended, and is kept as it is: reactivate it without this, then change it.", param=name
+            )
+
+
 def _sold(subscription: Subscription) -> list[Item]:
     """The items as they were. Raises Conflict for a price that was archived or deleted since."""
     held = list(subscription.items.select_related("price__version__product").order_by("id"))
@@ -131,7 +143,3 @@ def _sold(subscription: Subscription) -> list[Item]:
                 param=f"items[{index}][price]",
             )
     return as_items(held)
-
-
-def _is_canceling(subscription: Subscription) -> bool:
-    return subscription.cancel_at_period_end or subscription.cancel_at is not None

@@ -12,9 +12,9 @@ from billingos.stripe_gateway.intents import execute
 from billingos.stripe_gateway.operations import Call, target_made_by
 from billingos.stripe_gateway.settling import settle
 from subscriptions import selectors
-from subscriptions.changing import AUTOMATIC, Change, Wish, phases, plan_change, update_params
+from subscriptions.changing import AUTOMATIC, Change, Wish, laid_out, plan_change, update_params
 from subscriptions.items import Item, as_items
-from subscriptions.models import Subscription
+from subscriptions.models import Subscription, SubscriptionSchedule
 from subscriptions.mrr import subscription_mrr
 from subscriptions.previews import ChangePreview, invoices_of
 from subscriptions.recounting import as_stripe_has_it
@@ -37,17 +37,22 @@ def change_subscription(
 ) -> Subscription:
     """The subscription as it is then. What was scheduled before is taken back.
 
-    Raises PaymentRequired where the change has to be paid at once and is not: then nothing is changed, unless
-    `payment_behavior` says otherwise.
+    Raises PaymentRequired where the change has to be paid at once and is not: then nothing is changed, and what was
+    scheduled is still to come, unless `payment_behavior` says otherwise.
     """
+
+    def calls() -> list[Call]:
+        change = _planned(subscription, wish)
+        return change_calls(change, selectors.schedule_of(change.subscription))
+
     row = execute(
         merchant=merchant,
-        calls=lambda: change_calls(_planned(subscription, wish)),
+        calls=calls,
         key=key,
         claim=claim_on(subscription),
         request=["change", subscription.stripe_id, _as_json(wish)],
     )[-1]
-    return row if isinstance(row, Subscription) else _settled(merchant, subscription)
+    return row if isinstance(row, Subscription) else settled(merchant, subscription)
 
 
 def unschedule_change(*, merchant: Merchant, subscription: Subscription, key: str | None = None) -> Subscription:
@@ -66,10 +71,10 @@ def unschedule_change(*, merchant: Merchant, subscription: Subscription, key: st
         check=check,
         request=["unschedule", subscription.stripe_id],
     )
-    return _settled(merchant, subscription)
+    return settled(merchant, subscription)
 
 
-def _settled(merchant: Merchant, subscription: Subscription) -> Subscription:
+def settled(merchant: Merchant, subscription: Subscription) -> Subscription:
     """The row, after its schedule has come or gone."""
     row: Subscription = settle(merchant, "subscription", subscription.stripe_id).row
     return row
@@ -88,19 +93,28 @@ def _planned(subscription: Subscription, wish: Wish) -> Change:
     return plan_change(row, held, wish, settings_of(row.merchant_id), row.customer.now())
 
 
-def change_calls(change: Change) -> list[Call]:
-    """The calls that carry out a change, first of which lets go of one that was to come later."""
+def change_calls(change: Change, schedule: SubscriptionSchedule | None = None) -> list[Call]:
+    """The calls that carry out a change, and let go of the one that was to come later (`schedule`). First comes what
+    Stripe may refuse, as long as nothing is lost by it."""
     released, target = release_calls(change.subscription), change.subscription.stripe_id
     if change.at_once:
         pays = change.subscription.collection_method == AUTOMATIC
         paying = {"payment_behavior": change.payment_behavior} if pays else {}
-        return [*released, Call("subscriptions.update", {**update_params(change), **paying}, target=target)]
-    laid = {"phases": phases(change), "end_behavior": "release", "proration_behavior": "none"}
+        return [Call("subscriptions.update", {**update_params(change), **paying}, target=target), *released]
+    before = [*_tried(change, schedule), *released]
     return [
-        *released,
+        *before,
         Call("subscription_schedules.create", {"from_subscription": target}),
-        Call("subscription_schedules.update", laid, target=target_made_by(len(released))),
+        Call("subscription_schedules.update", laid_out(change), target=target_made_by(len(before))),
     ]
+
+
+def _tried(change: Change, schedule: SubscriptionSchedule | None) -> list[Call]:
+    """Lays the change in the schedule that there is: if Stripe refuses it, what that was to bring still comes. It does
+    not stay there, for whoever has scheduled what it was to bring knows it by its id."""
+    if schedule is None:
+        return []
+    return [Call("subscription_schedules.update", laid_out(change, schedule), target=schedule.stripe_id)]
 
 
 def _mrr(change: Change, items: Sequence[Item]) -> int:

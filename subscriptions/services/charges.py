@@ -9,11 +9,12 @@ from billingos.merchants.models import Merchant
 from billingos.stripe_gateway.intents import execute
 from billingos.stripe_gateway.operations import Call, made_by, target_made_by
 from customers.models import Customer, PaymentMethod
+from subscriptions.changing import AUTOMATIC
 from subscriptions.models import Coupon, Invoice, Price
 from subscriptions.services.effects import settle_around
 
 Status = Invoice.Status
-AUTOMATIC, SENT = "charge_automatically", "send_invoice"
+SENT = "send_invoice"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Three ways lead to a bought subscription's row: the buyer's browser coming back,
 own events. Each may come first, and none is needed.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +17,7 @@ from billingos.common.errors import Conflict, InvalidRequest, MissingReference
 from billingos.common.mirrored import reference
 from billingos.common.periods import from_stripe
 from billingos.common.registries import StripeObject
-from billingos.common.tenancy import scope
+from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import settings_of
 from billingos.stripe_gateway.operations import Call, retrieve, send
@@ -45,12 +46,6 @@ class Sale:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def is_free(price: Price) -> bool:
-    """Whether nothing will ever be asked for it."""
-    flat = price.billing_scheme == "per_unit" and price.usage_type == Price.UsageType.LICENSED
-    return bool(price.interval) and flat and price.unit_amount == 0
-
-
 def open_checkout(
     *,
     merchant: Merchant,
@@ -63,8 +58,9 @@ def open_checkout(
 ) -> CheckoutSession:
     """A till for one price. `way_back` is the address of ours that Stripe's page leads back to.
 
-    Like Stripe's, a session that nobody uses changes nothing and expires by itself: so there is no write intent. Raises
-    InvalidRequest, and what Stripe refuses.
+    Like Stripe's, a session that nobody uses changes nothing and expires by itself: so there is no write intent. What
+    the customer may buy once is on offer at one till only: the others are closed. Raises InvalidRequest, and what
+    Stripe refuses.
     """
     price = sale.price
     if not price.interval and price.unit_amount == 0:
@@ -73,6 +69,13 @@ def open_checkout(
         raise InvalidRequest("What is paid once has no trial.", param="trial_days")
     with scope(merchant.id):
         if customer and price.interval:
+            _check_buyer(customer, sale)
+        rivals = _rivals(customer, sale) if customer else []
+    for rival in rivals:
+        with contextlib.suppress(Conflict):  # it was used in this moment: the check says so
+            expire_checkout(merchant=merchant, session=rival)
+    with scope(merchant.id):
+        if customer and rivals:
             _check_buyer(customer, sale)
         session = CheckoutSession.objects.create(
             merchant=merchant,
@@ -86,7 +89,7 @@ def open_checkout(
             expires_at=timezone.now() + LIFE,
             metadata=dict(sale.metadata),
         )
-    if not is_free(price):
+    if session.is_hosted:
         _open_at_stripe(merchant, session, sale, way_back(session))
     return session
 
@@ -102,6 +105,15 @@ def _check_buyer(customer: Customer, sale: Sale) -> None:
         raise
     if sale.trial_days:
         check_trial_unused(customer, items, rules, param="trial_days")
+
+
+def _rivals(customer: Customer, sale: Sale) -> list[CheckoutSession]:
+    """The open tills at which the customer could buy a second time what may be bought once."""
+    if not sale.price.interval or not settings_of(customer.merchant_id).one_subscription_per_product:
+        return []
+    rows = CheckoutSession.objects.for_merchant(customer.merchant_id).select_related("price")
+    same = rows.filter(customer=customer, status=Status.OPEN, price__version__product=sale.price.version.product_id)
+    return list(same.exclude(price__interval=""))
 
 
 def _open_at_stripe(merchant: Merchant, session: CheckoutSession, sale: Sale, back: str) -> None:
@@ -151,16 +163,27 @@ def _params(session: CheckoutSession, sale: Sale, back: str) -> dict[str, Any]:
 def finish_checkout(*, merchant: Merchant, session: CheckoutSession) -> CheckoutSession:
     """Takes in what the buyer has done on Stripe's page: afterwards the subscription is here, with what it entitles to.
     Raises a BillingError where Stripe does not answer."""
-    if session.status == Status.OPEN and session.is_hosted:
+    if session.status == Status.OPEN and session.stripe_id:
         page = retrieve(merchant, "checkout.session", session.stripe_id)
         if subscription_id := reference(page.get("subscription")):
             settle(merchant, "subscription", subscription_id)
         if payment_id := reference(page.get("payment_intent")):
             settle(merchant, "payment_intent", payment_id)
+        _take_in_with_references(merchant, page)
         with scope(merchant.id):
-            take_in(merchant.id, page)
             session.refresh_from_db()
     return session
+
+
+def _take_in_with_references(merchant: Merchant, page: StripeObject) -> None:
+    """The buyer may have become a customer a moment ago."""
+    try:
+        with scope(merchant.id):
+            take_in(merchant.id, page)
+    except MissingReference as missing:
+        settle(merchant, missing.object_type, missing.stripe_id)
+        with scope(merchant.id):
+            take_in(merchant.id, page)
 
 
 def take_in(merchant_id: UUID, page: StripeObject) -> None:
@@ -202,9 +225,7 @@ def start_free_plan(
         raise Conflict("This checkout session has expired.", code="checkout_expired")
     if session.status == Status.COMPLETE:
         return session
-    customer = session.customer or create_customer(
-        merchant=merchant, email=session.email or email, name=name or None, key=f"checkout customer {session.id}"
-    )
+    customer = session.customer or _become_customer(merchant, session, session.email or email, name)
     subscription = create_subscription(
         merchant=merchant,
         customer=customer,
@@ -213,23 +234,37 @@ def start_free_plan(
         key=f"checkout {session.id}",
     )
     with scope(merchant.id):
-        session.status, session.completed_at = Status.COMPLETE, timezone.now()
-        session.customer, session.subscription = customer, subscription
-        session.save(update_fields=["status", "completed_at", "customer", "subscription"])
+        session.status, session.completed_at, session.subscription = Status.COMPLETE, timezone.now(), subscription
+        session.save(update_fields=["status", "completed_at", "subscription"])
     return session
+
+
+def _become_customer(merchant: Merchant, session: CheckoutSession, email: str, name: str) -> Customer:
+    """Kept at once: whatever comes afterwards, the buyer is the same customer at the next try."""
+    customer = create_customer(merchant=merchant, email=email, name=name or None, key=f"checkout customer {session.id}")
+    with scope(merchant.id):
+        session.customer = customer
+        session.save(update_fields=["customer"])
+    return customer
 
 
 def expire_checkout(*, merchant: Merchant, session: CheckoutSession) -> CheckoutSession:
     """Closes the till. Raises Conflict for a session that has been used."""
-    if session.is_hosted:
-        finish_checkout(merchant=merchant, session=session)
+    finish_checkout(merchant=merchant, session=session)
     if session.status == Status.COMPLETE:
         raise Conflict("This checkout session is complete already.", code="checkout_complete")
     if session.status == Status.OPEN:
-        if session.is_hosted:
+        if session.stripe_id:
             call = Call("checkout.sessions.expire", {}, target=session.stripe_id)
             send(merchant, call, f"checkout-expire-{session.id}")
         with scope(merchant.id):
             session.status = Status.EXPIRED
             session.save(update_fields=["status"])
     return session
+
+
+def expire_old_checkouts() -> int:
+    """Closes the tills whose time is over and of which Stripe knows nothing; returns how many."""
+    with platform_scope():
+        rows = CheckoutSession.objects.filter(status=Status.OPEN, stripe_id="", expires_at__lte=timezone.now())
+        return rows.update(status=Status.EXPIRED)

@@ -5,18 +5,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from billingos.common.errors import InvalidRequest, StripeUnavailable
+from billingos.common.errors import BillingError, InvalidRequest
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import settings_of
 from billingos.stripe_gateway.intents import execute
-from billingos.stripe_gateway.operations import Call, payment_to_finish
+from billingos.stripe_gateway.operations import Call, discounts_of, payment_to_finish
+from billingos.stripe_gateway.settling import settle
 from customers.models import Customer
 from subscriptions.changing import ALLOW_INCOMPLETE, seconds
 from subscriptions.guards import check_currency, check_not_subscribed, check_trial_unused
 from subscriptions.items import Item, check_items
 from subscriptions.models import Subscription
 from subscriptions.redeeming import named_discounts
+from subscriptions.scheduled import laid_again
+from subscriptions.selectors import schedule_of
 from subscriptions.services.claims import claim_of, claim_on
 
 Status = Subscription.Status
@@ -120,22 +123,38 @@ def _check_trial(customer: Customer, trial: Trial) -> None:
 
 
 def update_subscription(*, merchant: Merchant, subscription: Subscription, terms: Terms) -> Subscription:
-    """Changes how a subscription is paid, what is taken off, and its metadata. Stripe refuses most of it for one that
-    has ended."""
+    """Changes how a subscription is paid, what is taken off, and its metadata; also for what is scheduled. Stripe
+    refuses most of it for one that has ended."""
     params = terms.params(merchant)
     if not params:
         return subscription
-    call = Call("subscriptions.update", params, target=subscription.stripe_id)
-    updated: Subscription = execute(merchant=merchant, calls=[call], claim=claim_on(subscription))[0]
+    if subscription.schedule_id:
+        settle(merchant, "subscription_schedule", subscription.schedule_id)  # all its phases are going to be said again
+
+    def calls() -> list[Call]:
+        update = Call("subscriptions.update", params, target=subscription.stripe_id)
+        return [update, *_in_its_schedule(subscription, params)]
+
+    updated: Subscription = execute(merchant=merchant, calls=calls, claim=claim_on(subscription))[0]
     return updated
+
+
+def _in_its_schedule(subscription: Subscription, params: Mapping[str, Any]) -> list[Call]:
+    """What is told to the schedule after the first call has changed the subscription. Inside the merchant's scope."""
+    schedule = schedule_of(subscription)
+    if schedule is None:
+        return []
+    laid = laid_again(schedule, params, discounts=discounts_of(0), now=subscription.customer.now())
+    return [Call("subscription_schedules.update", laid, target=schedule.stripe_id)] if laid else []
 
 
 def payment_of(merchant: Merchant, subscription: Subscription) -> dict[str, Any] | None:
     """What the customer's browser needs to finish a payment that was not made: `{status, client_secret,
-    hosted_invoice_url}`, asked of Stripe now; None where nothing waits, or Stripe does not answer."""
+    hosted_invoice_url}`, asked of Stripe now; None where nothing waits, or Stripe does not answer soon, or refuses us:
+    whatever becomes of that, the subscription itself is known."""
     if subscription.status not in OWING or not subscription.latest_invoice_id:
         return None
     try:
         return payment_to_finish(merchant, subscription.latest_invoice_id)
-    except StripeUnavailable:
+    except BillingError:
         return None

@@ -11,7 +11,7 @@ from billingos.stripe_gateway.operations import Call
 from billingos.stripe_gateway.settling import settle
 from subscriptions.changing import AUTOMATIC, ERROR_IF_INCOMPLETE, seconds
 from subscriptions.models import Subscription
-from subscriptions.services.changes import release_calls
+from subscriptions.services.changes import release_calls, settled
 from subscriptions.services.claims import claim_on
 
 Status = Subscription.Status
@@ -86,7 +86,7 @@ def extend_trial(
     payment_behavior: str = ERROR_IF_INCOMPLETE,
     key: str | None = None,
 ) -> Subscription:
-    """Lets a trial end at another time; "now" charges at once (raises PaymentRequired, and nothing is changed). A
+    """Lets a trial end at another time; "now" charges at once (raises PaymentRequired, and nothing is changed). Then a
     change that was scheduled is taken back. Raises Conflict for a subscription that is not in trial."""
 
     def check() -> None:
@@ -102,12 +102,13 @@ def extend_trial(
         **({"payment_behavior": payment_behavior} if subscription.collection_method == AUTOMATIC else {}),
     }
     said = trial_end if trial_end == "now" else trial_end.isoformat()
+    released = release_calls(subscription)
     extended: Subscription = execute(
         merchant=merchant,
-        calls=[*release_calls(subscription), Call("subscriptions.update", params, target=subscription.stripe_id)],
+        calls=[Call("subscriptions.update", params, target=subscription.stripe_id), *released],
         key=key,
         claim=claim_on(subscription),
         check=check,
         request=["extend trial", subscription.stripe_id, said, payment_behavior],
-    )[-1]
-    return extended
+    )[0]
+    return settled(merchant, subscription) if released else extended

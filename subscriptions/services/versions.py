@@ -181,6 +181,7 @@ class _Plan:
     def __init__(self, standing: _Standing, edit: Edit, known: _Known) -> None:
         self.calls: list[Call] = []
         self._meters: dict[str, Any] = {}
+        self._added: list[int] = []
         self._standing, self._edit, self._known = standing, edit, known
         sold = {price.stripe_id for price in standing.prices if price.active}
         if not sold.issuperset({*edit.changed, *edit.dropped}):
@@ -246,6 +247,15 @@ class _Plan:
         for stripe_id in (*changed, *self._edit.dropped):
             self._call("prices.update", {"active": False}, stripe_id)
 
+    def _other_default(self, made: Mapping[str, int]) -> Any:
+        """A price that is sold on, in the place of one that is dropped: a new one before one that stays as it is."""
+        if steps := [*made.values(), *self._added]:
+            return made_by(steps[0])
+        for price in self._standing.prices:
+            if price.active and price.stripe_id not in self._edit.dropped:
+                return price.stripe_id
+        raise Conflict("A product that is sold needs a price: add one, or archive the product.", code="price_needed")
+
     def _create(self, params: Params, stamp: dict[str, str], *, active: bool) -> int:
         metadata = {**params.get("metadata", {}), **stamp}
         return self._call("prices.create", {**params, "active": active, "metadata": metadata})
@@ -260,7 +270,8 @@ class _Plan:
             calls, meter = metered(metering, step=len(self.calls), known=known)
             params["recurring"]["meter"] = self._meters.setdefault(metering.key, meter)
             self.calls += calls if self._meters[metering.key] is meter else []
-        return self._create(params, stamp, active=active)
+        self._added.append(self._create(params, stamp, active=active))
+        return self._added[-1]
 
     def _attach(self, *, detach: bool) -> None:
         """Stripe's own entitlements know no versions: what somebody still has by an earlier one stays attached."""
@@ -280,5 +291,7 @@ class _Plan:
             params["metadata"] = {**params.get("metadata", {}), **metadata}
         if product.default_price_id in made:
             params["default_price"] = made_by(made[product.default_price_id])
+        elif product.default_price_id in self._edit.dropped:  # Stripe archives no price that is the default
+            params["default_price"] = self._other_default(made)
         if params:
             self._call("products.update", params, product.stripe_id)

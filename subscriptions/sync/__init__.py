@@ -4,7 +4,7 @@ Idempotent and order-proof: what is deleted, canceled or settled stays so, whate
 """
 
 from subscriptions.sync.catalog import coupon_of, current_version, price_of, sync_price, sync_product
-from subscriptions.sync.discounts import known_discounts, write_discount
+from subscriptions.sync.discounts import bearing_on, discounts_known, known_discounts, write_discount
 from subscriptions.sync.invoices import (
     invoice_columns,
     invoice_subscription_id,
@@ -17,8 +17,10 @@ from subscriptions.sync.payments import sync_credit_note, sync_payment, sync_ref
 from subscriptions.sync.subscriptions import sync_schedule, sync_subscription, with_tiers
 
 __all__ = [
+    "bearing_on",
     "coupon_of",
     "current_version",
+    "discounts_known",
     "invoice_columns",
     "invoice_subscription_id",
     "known_discounts",

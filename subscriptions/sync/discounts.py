@@ -67,13 +67,33 @@ def known_discounts(
 ) -> Discounts:
     """What is known of the discounts that bore on a subscription at an instant; one statement. One that is not here yet
     is left out: when it arrives, MRR is calculated anew (`recounting`)."""
-    ids = [reference(discount) for discount in discounts_of(subscription)]
+    return bearing_on(subscription, discounts_known(merchant_id, [subscription], customer), at)
+
+
+def discounts_known(
+    merchant_id: UUID, subscriptions: Iterable[StripeObject], customer: Customer | None
+) -> list[Discount]:
+    """Those of the subscriptions, and all that their customer ever had, the oldest first."""
+    ids = {reference(discount) for subscription in subscriptions for discount in discounts_of(subscription)}
+    own = Q(customer=customer, subscription_stripe_id="", item_stripe_id="")
     rows = Discount.objects.for_merchant(merchant_id).select_related("coupon")
-    own = Q(customer=customer, subscription_stripe_id="", item_stripe_id="", starts_at__lte=at)
-    own &= Q(removed_at=None) | Q(removed_at__gt=at)
-    found = list(rows.filter(Q(stripe_id__in=ids) | own if customer else Q(stripe_id__in=ids)).order_by("starts_at"))
-    of_customer = [row.stripe_id for row in found if not row.subscription_stripe_id and not row.item_stripe_id]
-    return Discounts({row.stripe_id: _terms(row) for row in found}, of_customer)
+    return list(rows.filter(Q(stripe_id__in=ids) | own if customer else Q(stripe_id__in=ids)).order_by("starts_at"))
+
+
+def bearing_on(subscription: StripeObject, rows: Iterable[Discount], at: datetime) -> Discounts:
+    """Of `discounts_known` those that bore on one subscription at an instant."""
+    named = {reference(discount) for discount in discounts_of(subscription)}
+    found = [row for row in rows if row.stripe_id in named or _is_own(row) and _runs(row, at)]
+    return Discounts({row.stripe_id: _terms(row) for row in found}, [row.stripe_id for row in found if _is_own(row)])
+
+
+def _is_own(row: Discount) -> bool:
+    """Whether it is the customer's, not a subscription's or an item's."""
+    return not row.subscription_stripe_id and not row.item_stripe_id
+
+
+def _runs(row: Discount, at: datetime) -> bool:
+    return row.starts_at <= at and (row.removed_at is None or row.removed_at > at)
 
 
 def _terms(row: Discount) -> DiscountTerms:

@@ -104,7 +104,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dashboard:meter": ("days=90", "live=1"),
     "dashboard:products": ("q=nothing-is-called-so",),
     "dashboard:subscriptions": ("status=canceled", "q=nobody-is-called-so"),
-    "dashboard:invoice_document": ("type=invoice",),
+    "dashboard:invoice_document": ("type=receipt",),
     "dashboard:usage": ("q=nothing-is-called-so",),
     "portal:overview": ("notice=canceled",),
 }

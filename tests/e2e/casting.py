@@ -33,8 +33,9 @@ from billingos.portal.demo import customers_on_offer
 from billingos.stripe_gateway.accounts import create_account
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
-from subscriptions.models import CheckoutSession, Price, Subscription
+from subscriptions.models import CheckoutSession, Invoice, Product, Subscription
 from subscriptions.selectors import invoices
+from subscriptions.services import Sale, create_price, open_checkout
 from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, MADE, Route, routes
 
 SLUG = "northwind"
@@ -170,6 +171,21 @@ def _customer_of_the_portal(merchant: Merchant) -> Customer:
     return next(customer for customer, state in customers_on_offer(merchant) if state == Subscription.Status.ACTIVE)
 
 
+def _free_till(merchant: Merchant) -> CheckoutSession:
+    """For a free plan, which the demo does not sell."""
+    with scope(merchant.id):
+        product = Product.objects.for_merchant(merchant.id).order_by("id")[0]
+    free: dict[str, Any] = {"currency": "usd", "unit_amount": 0, "interval": "month", "nickname": "Free"}
+    price = create_price(merchant=merchant, product=product, key="free price of the walk", **free)
+    return open_checkout(
+        merchant=merchant,
+        sale=Sale(price),
+        success_url="https://shop.example/",
+        cancel_url="https://shop.example/plans",
+        way_back=lambda session: "",
+    )
+
+
 def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict[str, str]]:
     """Page → parameter → value: a link that holds as long as the walk, and the customer's own subscription. An
     invitation is made too."""
@@ -188,16 +204,10 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
             },
         )
         own = Subscription.objects.for_merchant(merchant.id).filter(customer=customer, status="active")[0]
-        bill = invoices(customer)[0]
-        till = CheckoutSession.objects.create(
-            merchant=merchant,
-            price=Price.objects.for_merchant(merchant.id)[0],
-            success_url="https://shop.example/",
-            cancel_url="https://shop.example/plans",
-            expires_at=lasting,
-        )
+        bill = invoices(customer).filter(status=Invoice.Status.PAID)[0]  # it has a receipt too
     return {
-        "checkout:free": {"signed": signed_id(till)},
+        "checkout:free": {"signed": signed_id(_free_till(merchant))},
+        "dashboard:invoice_document": {"invoice_id": str(bill.id)},
         "portal:link": {"token": link.link_token},
         "portal:invoice-document": {"invoice_id": str(bill.id)},
         "portal:invoice-pdf": {"invoice_id": str(bill.id)},

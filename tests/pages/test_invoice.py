@@ -80,6 +80,7 @@ def test_a_part_is_refunded_once_though_the_form_comes_twice(scene: Scene) -> No
         said = text_of(client.post(url(scene, invoice, "refund"), form, follow=True))
     assert "$9.50 are on their way back" in said
     assert [row["amount"] for row in scene.api.found("/refunds")["data"]] == [950]
+    assert audited(scene) == ["invoice.refunded"]
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-1", "49.01", "1.005", "NaN", "Infinity", "1e400", "twelve", "9" * 20])

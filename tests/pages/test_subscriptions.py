@@ -237,6 +237,14 @@ def test_a_cancellation_can_be_taken_back_by_who_may(scene: Scene, browser: Sign
     assert admin.get(address(scene, "/keep")).status_code == 405
 
 
+def test_an_end_on_a_day_to_come_can_be_taken_back(scene: Scene, browser: SignIn) -> None:
+    admin = signed_in(browser, scene.api.merchant, Role.ADMIN)
+    scene.api.made(f"/subscriptions/{scene.subscription['id']}/cancel", {"at": "2026-01-20T00:00:00Z"})
+    assert "Keep it after all" in text_of(admin.get(address(scene)))
+    assert "Pro goes on for" in text_of(admin.post(address(scene, "/keep"), follow=True))
+    assert row(scene).cancel_at is None
+
+
 def test_without_stripe_nothing_changes_and_the_same_form_may_be_sent_again(
     scene: Scene, browser: SignIn, settings: Any
 ) -> None:

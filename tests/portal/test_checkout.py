@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import time_machine
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from billingos.common.tenancy import scope
+from billingos.portal.checkouts import signed_id
 from billingos.stripe_gateway.client import client as gateway_client
 from customers.models import Customer
 from subscriptions.models import CheckoutSession, Payment, Subscription
+from subscriptions.services.checkouts import expire_old_checkouts
 from tests.factories import unique
 from tests.fixtures import Api, Deliveries
 from tests.portal.test_cards import pay_page
@@ -132,6 +135,48 @@ def test_a_trial_and_codes_reach_stripe(api: Api, price: dict[str, Any], stripe_
     assert session["trial_days"] == 14
 
 
+def test_a_code_that_takes_all_off_is_no_payment_and_nevertheless_complete(
+    api: Api, catalog: Any, stripe_client: Any
+) -> None:
+    once = api.made("/prices", {"product": catalog[0]["id"], "currency": "usd", "unit_amount": 2500})
+    coupon = api.made("/coupons", {"percent_off": "100", "duration": "once"})
+    session = open_till(api, once, coupon=coupon["id"])
+    back = Client().get(path_of(pay_page(session["url"])))
+    assert back.status_code == 302
+    done = api.found(f"/checkout/sessions/{session['id']}")
+    assert (done["status"], done["payment_id"]) == ("complete", "")
+    assert api.found(f"/customers/{done['customer']}")["email"] == "a@example.com"
+
+
+def test_the_same_is_on_sale_at_one_till_only(api: Api, price: dict[str, Any]) -> None:
+    customer = api.made("/customers", {"email": "a@example.com"})
+    first = open_till(api, price, customer_id=customer["id"])
+    second = open_till(api, price, customer_id=customer["id"])
+    assert api.found(f"/checkout/sessions/{first['id']}")["status"] == "expired"
+    with pytest.raises(AssertionError):
+        pay_page(first["url"])
+    pay_page(second["url"])
+    body = {"price": price["id"], "success_url": SHOP, "customer_id": customer["id"]}
+    refused = api.post("/checkout/sessions", body)  # nobody has told us of the payment yet
+    assert refused.status_code == 409
+    with scope(api.merchant.id):
+        assert Subscription.objects.for_merchant(api.merchant.id).count() == 1
+
+
+def test_while_stripe_opens_its_page_there_is_no_till(api: Api, price: dict[str, Any]) -> None:
+    customer = api.made("/customers", {"email": "a@example.com", "payment_method": "pm_card_visa"})
+    session = open_till(api, price, customer_id=customer["id"])
+    with scope(api.merchant.id):  # as it is before Stripe has answered, and stays if the process dies then
+        CheckoutSession.objects.filter(id=session["id"]).update(stripe_id="", stripe_url="")
+        row = CheckoutSession.objects.select_related("price").get(id=session["id"])
+    assert api.found(f"/checkout/sessions/{session['id']}")["url"] is None
+    path = reverse("checkout:free", kwargs={"signed": signed_id(row)})
+    for answer in (Client().get(path), Client().post(path)):
+        assert answer.status_code == 410
+    assert allowed(api, customer["id"]) is False
+    assert api.made(f"/checkout/sessions/{session['id']}/expire", {})["status"] == "expired"
+
+
 # --- Free -----------------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +222,8 @@ def test_a_session_ends(api: Api, free: dict[str, Any], price: dict[str, Any]) -
     with time_machine.travel(timezone.now() + timedelta(hours=25), tick=False):
         assert browser.get(path_of(session["url"])).status_code == 410
         assert browser.post(path_of(session["url"])).status_code == 410
+        assert expire_old_checkouts() >= 1
+    assert api.found(f"/checkout/sessions/{session['id']}")["status"] == "expired"
     for kind in (free, price):
         session = open_till(api, kind)
         ended = api.made(f"/checkout/sessions/{session['id']}/expire", {})
@@ -187,6 +234,18 @@ def test_a_session_ends(api: Api, free: dict[str, Any], price: dict[str, Any]) -
     pay_page(paid["url"])
     refused = api.post(f"/checkout/sessions/{paid['id']}/expire", {})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "checkout_complete")
+
+
+def test_who_could_not_be_subscribed_may_try_again(api: Api, free: dict[str, Any], stripe_client: Any) -> None:
+    account: Any = {"stripe_account": api.merchant.stripe_account_id}
+    session = open_till(api, free)
+    browser, path = Client(), path_of(session["url"])
+    stripe_client.v1.prices.update(free["stripe_id"], {"active": False}, account)
+    assert browser.post(path, {"email": "typo@example.com"}).status_code == 400
+    stripe_client.v1.prices.update(free["stripe_id"], {"active": True}, account)
+    assert browser.post(path, {"email": "right@example.com"}).status_code == 200
+    with scope(api.merchant.id):
+        assert Customer.objects.for_merchant(api.merchant.id).count() == 1
 
 
 # --- Hostile --------------------------------------------------------------------------------------------------------

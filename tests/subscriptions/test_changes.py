@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from billingos.stripe_gateway.operations import Call, send
+from subscriptions.changing import Wish
 from subscriptions.items import Item, paired
 from subscriptions.models import Price, ProductVersion, SubscriptionItem
+from subscriptions.services import change_subscription
 from tests.subscriptions.shop import Shop
 from tests.test_hostile_input import refused
 
@@ -22,15 +24,6 @@ def preview(shop: Shop, items: dict[str, int | None], **terms: Any) -> dict[str,
 def held(shop: Shop) -> dict[str, int]:
     names = {stripe_id: name for name, stripe_id in shop.prices.items()}
     return {names[item["price"]["id"]]: item.get("quantity", 0) for item in shop.in_stripe()["items"]["data"]}
-
-
-@pytest.fixture
-def basic(shop: Shop) -> Shop:
-    """Ten days into a month of Basic."""
-    shop.open()
-    shop.subscribe({"basic": 1})
-    shop.advance(10)
-    return shop
 
 
 # --- By whose rules --------------------------------------------------------------------------------------------------
@@ -112,13 +105,15 @@ def without_money(shop: Shop) -> None:
 
 
 def test_a_change_that_is_not_paid_is_not_made(basic: Shop) -> None:
-    change(basic, {"free": 1})  # waits for the renewal
+    waits = change(basic, {"free": 1}).json()["scheduled_change"]
     without_money(basic)
     before = len(basic.invoices())
     refused(change(basic, {"pro": 1}), 402, "card_declined")
     basic.deliveries.flush()
     assert (held(basic), len(basic.invoices())) == ({"basic": 1}, before)
-    assert basic.now()["status"] == "active"
+    assert (basic.now()["status"], basic.now()["scheduled_change"]) == ("active", waits)
+    basic.advance(32)
+    assert (held(basic), basic.now()["scheduled_change"]) == ({"free": 1}, None)
 
 
 def test_a_change_that_is_made_all_the_same(basic: Shop) -> None:
@@ -157,6 +152,45 @@ def test_the_next_change_takes_the_place_of_one_that_waits(basic: Shop) -> None:
     changed = change(basic, {"seat": 2}).json()
     assert changed["scheduled_change"]["items"] == [{"price": basic.price("seat"), "quantity": 2}]
     basic.advance(31.1)
+    assert held(basic) == {"seat": 2}
+
+
+def schedules(shop: Shop) -> list[str]:
+    """In which state Stripe has the schedules of the customer, the newest first."""
+    found = shop.v1.subscription_schedules.list({"customer": shop.stripe_customer}, shop.account)
+    return [schedule.status for schedule in found.data]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_within_a_trial_nothing_is_changed_but_now(trial: Shop, waits: bool) -> None:
+    if waits:
+        change(trial, {"free": 1}, when="renewal")
+    before = trial.now()["scheduled_change"]
+    for verb in ("preview", "change"):
+        body = {"items": trial.items({"pro": 1}), "when": "2026-01-10T00:00:00Z"}
+        error = refused(trial.api.post(trial.path(verb), body), 400, "invalid_request", "when")
+        assert "trial" in error["message"]
+    assert trial.now()["scheduled_change"] == before
+    assert schedules(trial) == (["active"] if waits else [])
+    assert change(trial, {"pro": 1}, when="2026-01-20T00:00:00Z").status_code == 200  # after its end
+    trial.advance(20.1)
+    assert held(trial) == {"pro": 1}
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_later_change_that_stripe_refuses_leaves_all_as_it_was(basic: Shop, waits: bool) -> None:
+    """The price was archived, and the event that tells is not here yet."""
+    if waits:
+        change(basic, {"free": 1})
+    before = basic.now()["scheduled_change"]
+    basic.v1.prices.update(basic.price("seat"), {"active": False}, basic.account)
+    refused(change(basic, {"seat": 1}, when="renewal"), 400, None, "phases[1][items][0][price]")
+    basic.v1.prices.update(basic.price("seat"), {"active": True}, basic.account)
+    basic.deliveries.flush()
+    assert (basic.now()["scheduled_change"], basic.row().schedule_id != "") == (before, waits)
+    assert schedules(basic) == (["active"] if waits else ["released"])
+    assert change(basic, {"seat": 2}, when="renewal").status_code == 200
+    basic.advance(32)
     assert held(basic) == {"seat": 2}
 
 
@@ -279,6 +313,27 @@ def test_a_scheduled_change_is_one_chain(basic: Shop, monkeypatch: Any) -> None:
     assert changed["scheduled_change"]["items"] == [{"price": basic.price("free"), "quantity": 1}]
     schedules = basic.v1.subscription_schedules.list({"customer": basic.stripe_customer}, basic.account)
     assert len(schedules.data) == 1
+
+
+def test_a_key_that_is_rejected_half_way_takes_nothing_back(basic: Shop, monkeypatch: Any) -> None:
+    """The same request goes on with the schedule that it has made, once the account is connected again."""
+    from billingos.stripe_gateway import intents
+    from billingos.stripe_gateway.client import NotConnected
+
+    wish = Wish(quantity=3, when="renewal")
+
+    def rejected(merchant: Any, request: Call, *args: Any) -> Any:
+        if request.operation != "subscription_schedules.create":
+            raise NotConnected("Stripe does not accept our key.")
+        return send(merchant, request, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intents, "send", rejected)
+        with pytest.raises(NotConnected):
+            change_subscription(merchant=basic.api.merchant, subscription=basic.row(), wish=wish, key="half")
+    assert schedules(basic) == ["active"]
+    change_subscription(merchant=basic.api.merchant, subscription=basic.row(), wish=wish, key="half")
+    assert (schedules(basic), basic.now()["scheduled_change"]["items"][0]["quantity"]) == (["active"], 3)
 
 
 # --- Items that go on ------------------------------------------------------------------------------------------------

@@ -8,15 +8,6 @@ from tests.subscriptions.shop import Shop
 from tests.test_hostile_input import refused
 
 
-@pytest.fixture
-def basic(shop: Shop) -> Shop:
-    """Ten days into a month of Basic."""
-    shop.open()
-    shop.subscribe({"basic": 1})
-    shop.advance(10)
-    return shop
-
-
 def scheduled(shop: Shop) -> None:
     changed = shop.api.made(shop.path("change"), {"items": shop.items({"free": 1}), "when": "renewal"})
     assert changed["scheduled_change"]
@@ -93,6 +84,21 @@ def test_reactivated_before_the_end(basic: Shop) -> None:
     basic.api.made(basic.path("cancel"), {})
     active = basic.api.made(basic.path("reactivate"))
     assert (active["id"], active["cancel_at_period_end"]) == (basic.subscription["id"], False)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"metadata": {"team": "red"}}, "metadata"),
+        ({"coupon": "HALF"}, "coupon"),
+        ({"collection_method": "send_invoice", "days_until_due": 0}, "collection_method"),
+    ],
+)
+def test_what_is_for_a_new_one_is_refused_before_the_end(basic: Shop, body: dict[str, Any], param: str) -> None:
+    basic.api.made(basic.path("cancel"), {})
+    refused(post(basic, "reactivate", body), 400, "invalid_request", param)
+    refused(post(basic, "reactivate", {"items": basic.items({"pro": 1})}), 400, "invalid_request", "items")
+    assert basic.now()["cancel_at_period_end"]
 
 
 def test_reactivated_after_the_end(basic: Shop) -> None:
@@ -183,14 +189,6 @@ def test_resumed_after_a_trial_without_a_card(shop: Shop, card: str, status: str
 # --- Trials ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def trial(shop: Shop) -> Shop:
-    shop.open()
-    shop.subscribe({"basic": 1}, trial_days=14)
-    shop.advance(5)
-    return shop
-
-
 @pytest.mark.parametrize("waits", [False, True])
 def test_a_trial_that_lasts_longer(trial: Shop, waits: bool) -> None:
     if waits:
@@ -211,16 +209,21 @@ def test_a_trial_that_ends_now(trial: Shop) -> None:
     refused(post(trial, "extend-trial", {"trial_end": "now"}), 409, "not_trialing")
 
 
-def test_a_trial_that_ends_now_unpaid_goes_on(trial: Shop) -> None:
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_trial_that_ends_now_unpaid_goes_on(trial: Shop, waits: bool) -> None:
+    if waits:
+        scheduled(trial)
+    before = trial.now()["scheduled_change"]
     card = trial.v1.payment_methods.attach(
         "pm_card_chargeCustomerFail", {"customer": trial.stripe_customer}, trial.account
     )
     updated = trial.api.request("PATCH", trial.path(), {"default_payment_method": card.id})
     assert updated.json()["default_payment_method_id"] == card.id
     refused(post(trial, "extend-trial", {"trial_end": "now"}), 402, "card_declined")
-    assert trial.now()["status"] == "trialing"
+    trial.deliveries.flush()
+    assert (trial.now()["status"], trial.now()["scheduled_change"]) == ("trialing", before)
     unpaid = trial.api.made(trial.path("extend-trial"), {"trial_end": "now", "payment_behavior": "allow_incomplete"})
-    assert unpaid["status"] == "past_due"
+    assert (unpaid["status"], unpaid["scheduled_change"]) == ("past_due", None)
 
 
 @pytest.mark.parametrize("at", [None, "soon", "2026-01-02T00:00:00Z", "2030-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
@@ -245,6 +248,57 @@ def test_terms_of_a_subscription_that_runs(basic: Shop) -> None:
     updated = patched(basic, metadata={"team": ""}).json()
     assert (updated["metadata"], updated["collection_method"]) == ({}, "send_invoice")
     assert patched(basic).json()["id"] == basic.subscription["id"]
+
+
+def terms_in_stripe(shop: Shop) -> tuple[list[str], str, int | None, Any]:
+    found = shop.v1.subscriptions.retrieve(shop.id, {"expand": ["discounts"]}, shop.account)
+    coupons = [discount.source.coupon for discount in found.discounts]
+    return coupons, found.collection_method, found.days_until_due, found.default_payment_method
+
+
+def test_terms_set_while_a_change_waits_are_still_there_after_it(basic: Shop) -> None:
+    for name, percent in (("HALF", 50), ("TENTH", 10)):
+        basic.v1.coupons.create({"id": name, "percent_off": percent, "duration": "forever"}, basic.account)
+    basic.deliveries.flush()
+    patched(basic, coupon="HALF")
+    card = basic.v1.payment_methods.attach("pm_card_mastercard", {"customer": basic.stripe_customer}, basic.account).id
+    basic.api.made(basic.path("change"), {"items": basic.items({"seat": 3}), "when": "renewal"})
+    waits = basic.now()["scheduled_change"]
+    updated = patched(basic, coupon="TENTH", default_payment_method=card).json()
+    assert (updated["mrr"], updated["scheduled_change"]) == (1799, waits)
+    patched(basic, collection_method="send_invoice", days_until_due=30)
+    patched(basic, metadata={"team": "red"})
+    basic.deliveries.flush()
+    assert basic.now()["scheduled_change"] == waits
+    basic.advance(32)
+    assert [item["quantity"] for item in basic.now()["items"]] == [3]
+    assert terms_in_stripe(basic) == (["TENTH"], "send_invoice", 30, card)
+    assert (basic.now()["mrr"], basic.now()["metadata"]) == (2098, {"team": "red"})
+    assert (basic.invoices()[-1].total, basic.invoices()[-1].collection_method) == (2098, "send_invoice")
+
+
+def test_terms_taken_away_while_a_change_waits_do_not_come_back(trial: Shop) -> None:
+    trial.v1.coupons.create({"id": "HALF", "percent_off": 50, "duration": "forever"}, trial.account)
+    trial.deliveries.flush()
+    patched(trial, coupon="HALF", collection_method="send_invoice", days_until_due=30)
+    trial.api.made(trial.path("change"), {"items": trial.items({"seat": 3}), "when": "renewal"})
+    updated = patched(trial, coupon=None, collection_method="charge_automatically").json()
+    assert (updated["status"], updated["discount_ids"]) == ("trialing", [])
+    trial.advance(15)
+    assert terms_in_stripe(trial)[:2] == ([], "charge_automatically")
+    assert (trial.now()["mrr"], trial.invoices()[-1].total) == (2331, 2331)
+
+
+def test_a_coupon_for_some_months_is_redeemed_once_while_a_change_waits(basic: Shop) -> None:
+    terms = {"id": "TWO", "percent_off": 50, "duration": "repeating", "duration_in_months": 2, "max_redemptions": 1}
+    basic.v1.coupons.create(terms, basic.account)
+    basic.deliveries.flush()
+    scheduled(basic)
+    patched(basic, coupon="TWO")
+    before = basic.now()["discount_ids"]
+    basic.advance(32)
+    assert (basic.now()["discount_ids"], len(before)) == (before, 1)
+    assert basic.v1.coupons.retrieve("TWO", None, basic.account).times_redeemed == 1
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 """What Stripe has becomes rows: coupons, discounts, invoices with their lines, payments and what follows them."""
 
 import json
+from copy import copy
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from billingos.common.ids import uuid7
 from billingos.common.tenancy import scope
 from customers.models import Customer, PaymentMethod
 from subscriptions.models import (
@@ -20,6 +25,7 @@ from subscriptions.models import (
     SubscriptionChange,
     SubscriptionSchedule,
 )
+from subscriptions.recounting import recount_discounted
 from tests.scenes import Scene
 
 
@@ -87,6 +93,32 @@ def test_a_discount_that_comes_late_is_in_the_history(scene: Scene, coupon: Any)
     scene.deliveries.waiting = late
     scene.deliveries.flush()
     assert [change.mrr for change in rows(scene, SubscriptionChange)][-1] == 3920
+
+
+@pytest.mark.parametrize("of", ["subscription", "customer"])
+def test_a_long_history_is_recounted_in_few_statements(scene: Scene, coupon: Any, of: str) -> None:
+    v1: Any = scene.stripe_client.v1
+    if of == "subscription":
+        v1.subscriptions.update(scene.subscription["stripe_id"], {"discounts": [{"coupon": "SPRING"}]}, scene.account)
+    else:
+        v1.customers.update(scene.customer["stripe_id"], {"coupon": "SPRING"}, scene.account)
+        v1.subscriptions.update(scene.subscription["stripe_id"], {"metadata": {"team": "red"}}, scene.account)
+    scene.deliveries.flush()
+    last, discount = rows(scene, SubscriptionChange)[-1], only(scene, Discount)
+    with scope(last.merchant_id):
+        copies = [copy(last) for _ in range(60)]
+        for nth, line in enumerate(copies):
+            line.id, line.event_id, line.at, line.mrr = uuid7(), f"evt_{nth}", last.at + timedelta(days=nth), 1
+            line.position = 1
+        SubscriptionChange.objects.bulk_create(copies)
+        with CaptureQueriesContext(connection) as captured:
+            recount_discounted(discount)
+        lines = SubscriptionChange.objects.for_merchant(last.merchant_id).filter(event_id__startswith="evt_")
+        found = [line.mrr for line in lines.filter(id__in=[line.id for line in copies]).order_by("at")]
+    assert len(captured) < 20
+    ends = (discount.ends_at - last.at).days
+    assert (ends > 50, set(found[:ends])) == (True, {3920})
+    assert set(found[ends:]) <= {4900}
 
 
 def test_an_invoice_has_its_lines_and_its_payment(scene: Scene) -> None:

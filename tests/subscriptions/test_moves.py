@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
@@ -143,6 +145,34 @@ def test_a_preview_without_proration_owes_nothing(scene: Scene, dearer: dict[str
     for body in ({"when": "now"}, {"when": "now", "proration": "prorate_at_renewal"}, {"when": "renewal"}):
         found = preview(scene, **body)
         assert found["sums"]["usd"] == {"mrr_before": 4900, "mrr_after": 5900, "due_now": 0, "due_now_unknown": 0}
+
+
+def test_one_whom_stripe_refuses_does_not_hide_the_others(scene: Scene, dearer: dict[str, Any]) -> None:
+    """One was canceled in Stripe, and nobody has told us yet."""
+    (other,) = more_subscribers_on_old(scene, 1)
+    scene.advance(days=10)
+    scene.stripe_client.v1.subscriptions.cancel(other["stripe_id"], None, scene.account)
+    found = preview(scene, when="now", proration="prorate")
+    due = {one["subscription"]: one["due_now"] for one in found["subscribers"]}
+    assert due.pop(other["id"]) is None
+    assert (found["moving"], found["sums"]["usd"]["due_now_unknown"]) == (2, 1)
+    assert 0 < found["sums"]["usd"]["due_now"] == due[scene.subscription["id"]]
+
+
+def test_the_chosen_are_found_with_one_statement(scene: Scene, dearer: dict[str, Any]) -> None:
+    (other,) = more_subscribers_on_old(scene, 1)
+
+    def statements(chosen: list[str]) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert preview(scene, when="now", subscriptions=chosen)["moving"] == 1
+        return len(captured)
+
+    names = [other["id"], other["stripe_id"]]
+    assert statements(names * 50) == statements(names[:1])
+    address, wrong = f"/products/{scene.product['id']}/migrations", [*names, "sub_of_nobody", "sub_either"]
+    refused = scene.api.post(address, {"subscriptions": wrong}).json()["error"]
+    assert (refused["code"], refused["param"]) == ("resource_missing", "subscriptions[2]")
+    assert "sub_of_nobody" in refused["message"]
 
 
 def test_discounts_stay(scene: Scene, dearer: dict[str, Any]) -> None:

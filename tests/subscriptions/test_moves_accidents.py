@@ -1,11 +1,13 @@
 """A migration outlives whoever works at it: every subscriber is moved once, and billed once at most."""
 
 import itertools
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from billingos.common.errors import StripeUnavailable
+from billingos.common.errors import BillingError, StripeUnavailable, Unavailable
 from billingos.merchants.tasks import resume_write_intents
 from billingos.stripe_gateway import intents
 from billingos.stripe_gateway.client import client as gateway_client
@@ -114,11 +116,57 @@ def test_while_stripe_is_away_the_migration_waits(
     assert worked_off(scene, migration)["steps"]["moved"] == 1
 
 
+@pytest.mark.parametrize("when", ["now", "renewal"])
+def test_a_row_that_cannot_be_written_now_is_no_failure(
+    scene: Scene, dearer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Stripe has done it; the object changes too fast for us to write it down."""
+
+    def too_fast(*_: Any, **__: Any) -> None:
+        raise Unavailable("This object is changing too fast. Try again.")
+
+    scene.advance(days=10)
+    migration = migrate(scene, when=when, proration="prorate")
+    with monkeypatch.context() as patch:
+        patch.setattr(intents, "settle", too_fast)
+        with pytest.raises(Unavailable):
+            moves.work_off(merchant=scene.api.merchant, migration_id=migration["id"])
+        tasks.move_subscribers(str(scene.api.merchant.id), migration["id"])
+    steps = worked_off(scene, migration)["steps"]
+    assert (steps["moved"], steps["scheduled"], steps["failed"]) == ((1, 0, 0) if when == "now" else (0, 1, 0))
+    assert len(stripe_invoices(scene)) == (2 if when == "now" else 1)
+
+
+def test_a_key_that_stripe_rejects_for_a_while_fails_nobody(
+    scene: Scene, dearer: dict[str, Any], settings: Any
+) -> None:
+    more_subscribers_on_old(scene, 1)
+    migration = migrate(scene, when="now")
+    truth, settings.STRIPE_SECRET_KEY = settings.STRIPE_SECRET_KEY, "sk_test_rolled"
+    gateway_client.cache_clear()
+    tasks.move_subscribers(str(scene.api.merchant.id), migration["id"])
+    with pytest.raises(BillingError) as waits:
+        moves.work_off(merchant=scene.api.merchant, migration_id=migration["id"])
+    assert waits.value.code == "stripe_not_connected"
+    assert scene.api.found(f"/migrations/{migration['id']}")["steps"]["pending"] == 2
+    settings.STRIPE_SECRET_KEY = truth
+    gateway_client.cache_clear()
+    assert worked_off(scene, migration)["steps"]["moved"] == 2
+
+
+def test_while_the_sweep_is_at_a_step_the_migration_waits(scene: Scene, dearer: dict[str, Any]) -> None:
+    merchant, migration = scene.api.merchant, migrate(scene, when="now")
+    (step,) = report(scene, migration)
+    name = intents._lock_name(merchant, f"migration {migration['id']} {step['id']}")
+    sweep = connection.copy()
+    with sweep.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 1))", (name,))
+        tasks.move_subscribers(str(merchant.id), migration["id"])
+    sweep.close()
+    assert worked_off(scene, migration)["steps"]["moved"] == 1
+
+
 def test_two_workers_do_not_share_a_migration(scene: Scene, dearer: dict[str, Any], committed_db: None) -> None:
-    import threading
-
-    from django.db import connection
-
     more_subscribers_on_old(scene, 2)
     migration = migrate(scene, when="now", proration="prorate")
     start = threading.Barrier(2)

@@ -144,6 +144,27 @@ def test_stripe_can_tell_what_was_sold(scene: Scene) -> None:
     assert product.metadata.to_dict()["billingos_version"] == "2"
 
 
+def test_the_default_price_can_be_dropped_for_another(scene: Scene) -> None:
+    products = scene.stripe_client.v1.products
+    products.update(scene.product["stripe_id"], {"default_price": scene.price["stripe_id"]}, scene.account)
+    scene.deliveries.flush()
+    path = f"/products/{scene.product['id']}/versions"
+    features = [{"feature": "sso"}, {"feature": "api_calls", "limit": 2000}]
+    alone = scene.api.post(path, {"drop_prices": [scene.price["id"]], "features": features})
+    assert (alone.status_code, alone.json()["error"]["code"]) == (409, "price_needed")
+    assert [version["number"] for version in versions(scene)] == [1]
+    both = {"drop_prices": [scene.price["id"]], "prices": [{"price": scene.price["id"], "unit_amount": 1}]}
+    refused = scene.api.post(path, both)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "drop_prices")
+    other = {"currency": "usd", "unit_amount": 7900, "interval": "month"}
+    version = scene.api.made(path, {"drop_prices": [scene.price["id"]], "add_prices": [other], "features": features})
+    (sold,) = [price for price in version["prices"] if price["active"]]
+    assert (version["number"], sold["unit_amount"]) == (2, 7900)
+    product = products.retrieve(scene.product["stripe_id"], None, scene.account)
+    assert product.default_price == sold["stripe_id"]
+    assert not in_stripe(scene)[scene.price["stripe_id"]].active
+
+
 def test_the_default_price_moves_along(scene: Scene) -> None:
     products = scene.stripe_client.v1.products
     products.update(scene.product["stripe_id"], {"default_price": scene.price["stripe_id"]}, scene.account)

@@ -107,7 +107,8 @@ def pay(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
     def act(key: str, answers: dict[str, Any]) -> str:
         elsewhere = answers["how"] == "elsewhere"
         pay_invoice(merchant=visit.merchant, invoice=row, paid_out_of_band=elsewhere, key=key)
-        _record(visit, row, "invoice.noted_paid" if elsewhere else "invoice.paid", amount=row.amount_remaining)
+        if row.status != Invoice.Status.PAID:  # else the form came twice
+            _record(visit, row, "invoice.noted_paid" if elsewhere else "invoice.paid", amount=row.amount_remaining)
         return f"Invoice {row} is paid."
 
     return _asked(visit, row, PayForm, act, "pay", possible=may.pay)
@@ -119,7 +120,8 @@ def void(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
 
     def act(key: str, answers: dict[str, Any]) -> str:
         void_invoice(merchant=visit.merchant, invoice=row, key=key)
-        _record(visit, row, "invoice.voided", amount=row.amount_remaining)
+        if row.status != Invoice.Status.VOID:
+            _record(visit, row, "invoice.voided", amount=row.amount_remaining)
         return f"Invoice {row} is void."
 
     return _asked(visit, row, TokenForm, act, "void", possible=may.void)
@@ -134,8 +136,11 @@ def refund(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
         if payment is None:
             raise AssertionError("nothing to refund was possible")
         amount, reason = answers["amount"], answers["reason"] or None
-        create_refund(merchant=visit.merchant, payment=payment, amount=amount, reason=reason, key=key)
-        _record(visit, row, "invoice.refunded", amount=amount)
+        with scope(visit.merchant.id):
+            known = {refund.id for refund in refunds_of(row)}
+        made = create_refund(merchant=visit.merchant, payment=payment, amount=amount, reason=reason, key=key)
+        if made.id not in known:
+            _record(visit, row, "invoice.refunded", amount=amount)
         return f"{money_text(amount, row.currency)} are on their way back to the customer."
 
     terms = {"currency": row.currency, "most": may.refundable}
@@ -152,8 +157,11 @@ def credit(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
         back = max(amount - row.amount_remaining, 0)
         where = {answers["to"]: back} if back else {}
         crediting = Crediting(invoice=row, amount=amount, memo=answers["memo"] or None, **where)
+        with scope(visit.merchant.id):
+            known = set(row.credit_notes.values_list("id", flat=True))
         note = create_credit_note(merchant=visit.merchant, crediting=crediting, key=key)
-        _record(visit, row, "invoice.credited", amount=amount)
+        if note.id not in known:
+            _record(visit, row, "invoice.credited", amount=amount)
         return f"Credit note {note.number} over {money_text(amount, row.currency)} was made."
 
     terms = {"currency": row.currency, "most": may.creditable}

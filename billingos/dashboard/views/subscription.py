@@ -52,7 +52,7 @@ def subscription(visit: Visit, subscription_id: UUID) -> HttpResponseBase:
         "invoices": story.invoices[:LATEST],
         "stripe_url": stripe_url(visit.merchant, "subscriptions", row.stripe_id),
         "may_cancel": visit.may(BILLING_WRITE) and not row.has_ended,
-        "may_keep": visit.may(BILLING_WRITE) and row.cancel_at_period_end and not row.has_ended,
+        "may_keep": visit.may(BILLING_WRITE) and row.is_canceling and not row.has_ended,
     }
     return visit.render("dashboard/subscriptions/detail.html", context)
 

@@ -7,6 +7,14 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 from billingos.common.policies import tenant_tables
+from billingos.common.tenancy import platform_scope
+
+
+def give_each_merchant_one(apps, schema_editor):
+    branding = apps.get_model("merchants", "Branding")
+    with platform_scope():
+        merchants = apps.get_model("merchants", "Merchant").objects.values_list("id", flat=True)
+        branding.objects.bulk_create(branding(merchant_id=merchant_id) for merchant_id in merchants)
 
 
 class Migration(migrations.Migration):
@@ -39,4 +47,5 @@ class Migration(migrations.Migration):
             },
         ),
         *tenant_tables('branding'),
+        migrations.RunPython(give_each_merchant_one, migrations.RunPython.noop),
     ]

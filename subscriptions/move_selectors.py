@@ -1,5 +1,5 @@
-"""Reading migrations: who would be moved, what it would mean, how far one has got. Everything here but `due_now` runs
-inside the merchant's scope."""
+"""Reading migrations: who would be moved, what it would mean, how far one has got. Everything here but
+`preview_migration` runs inside the merchant's scope."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -9,9 +9,11 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
+from billingos.common.errors import BillingError, Unavailable
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import settings_of
+from billingos.stripe_gateway.client import NotConnected
 from billingos.stripe_gateway.operations import preview_invoice
 from subscriptions.changing import Change, update_params
 from subscriptions.models import (
@@ -155,9 +157,15 @@ def mrr_after(move: Move, goal: Goal, *, discounted: bool = True) -> int:
     return subscription_mrr(shown, paused_counts=goal.rules.paused_counts, discounts=discounts, at=at)
 
 
-def _due_now(merchant: Merchant, change: Change) -> int:
+def _due_now(merchant: Merchant, change: Change) -> int | None:
+    """None where Stripe refuses this one to say. Raises Unavailable or NotConnected, which go for all of them."""
     asked = {"subscription": change.subscription.stripe_id, "subscription_details": update_params(change)}
-    return int(preview_invoice(merchant, asked)["amount_due"])
+    try:
+        return int(preview_invoice(merchant, asked)["amount_due"])
+    except (Unavailable, NotConnected):
+        raise
+    except BillingError:
+        return None
 
 
 def _sums(outlooks: Iterable[Outlook]) -> dict[str, Sums]:
