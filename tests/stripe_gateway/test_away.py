@@ -13,8 +13,8 @@ from django.apps import apps
 from billingos.common.models import MerchantOwned
 from billingos.common.tenancy import scope
 from billingos.merchants.tasks import resume_write_intents
-from billingos.stripe_gateway import traffic
 from billingos.stripe_gateway.client import client as gateway_client
+from billingos.stripe_gateway.gate import gate as shared_gate
 from billingos.stripe_gateway.gate import rules
 from billingos.stripe_gateway.models import WriteIntent
 from tests.e2e.addresses import Area
@@ -42,7 +42,7 @@ def away(company: Company, settings: Any) -> Iterator[None]:
     settings.STRIPE_BREAKER_PAUSE_SECONDS = 600
     gateway_client.cache_clear()
     yield
-    traffic.gate.tell("answered", rules())
+    shared_gate.tell("answered", rules())
     settings.STRIPE_API_BASE = address
     gateway_client.cache_clear()
 
@@ -133,7 +133,7 @@ def test_the_api_reads_on_and_refuses_writes_cleanly(company: Company, away: Non
 def test_with_the_breaker_open_nothing_is_even_begun(company: Company, away: None) -> None:
     api, ids = company.scene.api, ids_of(company)
     for _ in range(2):
-        traffic.gate.tell("failed", rules())
+        shared_gate.tell("failed", rules())
     with scope(company.merchant.id):
         before = WriteIntent.objects.for_merchant(company.merchant.id).count()
     assert api.post("/customers", {"name": "New"}).status_code == 503

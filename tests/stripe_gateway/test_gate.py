@@ -14,6 +14,7 @@ from billingos.merchants.models import Merchant
 from billingos.stripe_gateway import traffic
 from billingos.stripe_gateway.client import client as gateway_client
 from billingos.stripe_gateway.gate import Gate, MemoryGate, RedisGate, Rules, SharedGate, rules
+from billingos.stripe_gateway.gate import gate as shared_gate
 from billingos.stripe_gateway.operations import retrieve
 from billingos.stripe_gateway.traffic import in_background
 from customers.services import create_customer
@@ -155,7 +156,7 @@ def faults(merchant: Merchant, settings: Any) -> Iterator[Any]:
 
     yield plan
     plan()
-    traffic.gate.tell("answered", rules())
+    shared_gate.tell("answered", rules())
 
 
 def test_server_errors_open_it_and_an_answer_closes_it(merchant: Merchant, faults: Any, short: None) -> None:
@@ -177,7 +178,7 @@ def test_server_errors_open_it_and_an_answer_closes_it(merchant: Merchant, fault
 def test_refusals_are_answers(merchant: Merchant, faults: Any, short: None) -> None:
     for _ in range(5):
         assert retrieve(merchant, "customer", "cus_none")["deleted"] is True
-    assert traffic.gate.state()["open_for"] == 0
+    assert shared_gate.state()["open_for"] == 0
 
 
 def test_a_429_closes_the_tap_of_its_account(merchant: Merchant, other_merchant: Merchant, faults: Any) -> None:
