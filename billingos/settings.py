@@ -296,6 +296,7 @@ UNFOLD = {
                 "Billing": [
                     ("Customers", "groups", "customers_customer"),
                     ("Subscriptions", "sync", "subscriptions_subscription"),
+                    ("Disputes", "gavel", "subscriptions_dispute"),
                 ],
                 "Raw Stripe objects": [
                     ("Customers", "person", "djstripe_customer"),

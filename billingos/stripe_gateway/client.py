@@ -55,6 +55,8 @@ def client(*, hurried: bool = False) -> stripe.StripeClient:
 
 def options_for(merchant: "Merchant", idempotency_key: str | None = None) -> stripe.RequestOptions:
     """Whose account a call is about. Raises NotConnected."""
+    if merchant.has_account and not merchant.is_connected:
+        raise NotConnected("Our access to this business's Stripe account was withdrawn. Connect it again first.")
     if not merchant.is_connected:
         raise NotConnected("Connect a Stripe account first.")
     options: stripe.RequestOptions = {}

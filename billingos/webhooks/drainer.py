@@ -174,7 +174,7 @@ def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
         try:
             verdict = _apply_once(merchant, event)
             if verdict == "apply":
-                work.applied = event.object
+                work.applied = event.object if event.object.get("id") else None
             elif verdict == "ask":
                 work.applied = _ask(merchant, event, batch)
             work.outcome = Outcome(Status.PROCESSED, "stale" if verdict == "skip" else "")
@@ -187,6 +187,7 @@ def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
 def _tells_nothing(merchant: Merchant, event: StripeEvent, batch: Batch) -> bool:
     """Whether asking is all that could be done about the event, and was done: it is spared a transaction of its own."""
     is_plain = not witnesses_of(event.type) and not event.type.endswith(".deleted")
+    is_plain = is_plain and bool(event.object.get("id"))
     return is_plain and _on_test_clock(event.object, None) and _is_settled(merchant, event, batch)
 
 
@@ -232,7 +233,9 @@ def _apply_once(merchant: Merchant, event: StripeEvent) -> str:
 def _verdict(merchant_id: UUID, event: StripeEvent) -> str:
     """Whether the payload is news (`apply`), old (`skip`), or cannot be told from here (`ask`)."""
     model = mirrored_model(event.object.get("object", ""))
-    if model is None or event.type.endswith(".deleted") and event.object.get("object") != "subscription":
+    if model is None or not event.object.get("id"):  # what is only announced has no id
+        return "apply"
+    if event.type.endswith(".deleted") and event.object["object"] != "subscription":
         return "apply"
     row = model.objects.filter(merchant_id=merchant_id, stripe_id=event.object.get("id")).first()
     if not is_whole(event.object) or row is None and _was_deleted(merchant_id, event):

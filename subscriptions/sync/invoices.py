@@ -85,6 +85,7 @@ def invoice_columns(invoice: StripeObject) -> dict[str, Any]:
         "customer_tax_ids": invoice.get("customer_tax_ids") or [],
         "customer_tax_exempt": invoice.get("customer_tax_exempt") or "",
         "invoice_pdf": invoice.get("invoice_pdf") or "",
+        "finalization_error": (invoice.get("last_finalization_error") or {}).get("message") or "",
         "metadata": own_metadata(invoice),
     }
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
 from billingos.common.registries import StripeObject, projects, publish
@@ -44,6 +45,12 @@ def sync_subscription(
     _write_items(row, subscription, prices, mrrs)
     publish(SubscriptionChanged(merchant_id, row.id, known.status if known else ""))
     return row
+
+
+def require_subscription(merchant_id: UUID, stripe_id: str) -> None:
+    """Raises MissingReference for a subscription that is not here; an empty id names none."""
+    if stripe_id and not Subscription.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).exists():
+        raise MissingReference("subscription", stripe_id)
 
 
 def _end_what_is_gone(row: Subscription | None) -> Subscription | None:

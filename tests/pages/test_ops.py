@@ -14,7 +14,7 @@ from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import AuditEntry, Merchant, User
 from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
-from subscriptions.models import Subscription
+from subscriptions.models import Dispute, Subscription
 from tests.factories import MerchantFactory, unique
 from tests.fixtures import Api
 from tests.pages.conftest import SignIn
@@ -27,6 +27,7 @@ SERVED: set[Any] = {
     WebhookEvent,
     Customer,
     Subscription,
+    Dispute,
     djstripe.Account,
     djstripe.Customer,
     djstripe.Invoice,
