@@ -171,6 +171,9 @@ INBOX_LEASE_SECONDS = env.int("INBOX_LEASE_SECONDS", default=60)
 INBOX_MAX_ATTEMPTS = env.int("INBOX_MAX_ATTEMPTS", default=8)
 INBOX_MAX_LAG_SECONDS = env.int("INBOX_MAX_LAG_SECONDS", default=60)
 
+# --- Metrics --------------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # --- API ------------------------------------------------------------------------------------------------------------
 API_RATE_LIMIT_PER_MINUTE = env.int("API_RATE_LIMIT_PER_MINUTE", default=6000)
 REST_FRAMEWORK = {
