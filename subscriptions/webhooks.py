@@ -101,6 +101,13 @@ def know_its_payment(merchant_id: UUID, event: StripeEvent) -> None:
     require_payment_of(merchant_id, event.object["id"])
 
 
+@handles("invoice.paid")
+def know_what_paid_it(merchant_id: UUID, event: StripeEvent) -> None:
+    """An endpoint that gets events in the shape before basil gets no `invoice_payment.paid`: Stripe is asked."""
+    if event.object.get("payment_intent"):
+        require_payment_of(merchant_id, event.object["id"])
+
+
 @handles("charge.refunded")
 def apply_refunds(merchant_id: UUID, event: StripeEvent) -> None:
     take_in_refunds(merchant_id, event.object, event.created)

@@ -152,7 +152,14 @@ def _apply_all(merchant: Merchant, works: list[Work], batch: Batch) -> None:
             raise  # the lease brings them back
         except Exception as error:  # whatever it is: one event must not keep the rest of its batch from finishing
             log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
-            work.outcome = Outcome(Status.PENDING, f"{type(error).__name__}: {error}"[:500])
+            work.outcome = Outcome(Status.PENDING, _reason(error)[:500])
+
+
+def _reason(error: Exception) -> str:
+    """For whoever decides whether to replay the event."""
+    said = f"{type(error).__name__}: {error}"
+    is_shape = isinstance(error, KeyError | TypeError | AttributeError | ValueError)
+    return f"the object has not the shape that its type has: {said}" if is_shape else said
 
 
 def _is_late(work: Work, batch: Batch) -> bool:
@@ -170,6 +177,7 @@ def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
     if _tells_nothing(merchant, event, batch):
         work.outcome = Outcome(Status.PROCESSED)
         return
+    fetched: set[tuple[str, str]] = set()
     for _ in range(MAX_REFERENCES):
         try:
             verdict = _apply_once(merchant, event)
@@ -180,7 +188,12 @@ def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
             work.outcome = Outcome(Status.PROCESSED, "stale" if verdict == "skip" else "")
             return
         except MissingReference as missing:
-            _settle(merchant, missing.object_type, missing.stripe_id, batch)
+            wanted = (missing.object_type, missing.stripe_id)
+            if wanted in fetched:  # Stripe has said what it has of it, and that was not enough
+                work.outcome = Outcome(Status.PENDING, f"it points to what Stripe does not have: {' '.join(wanted)}")
+                return
+            fetched.add(wanted)
+            _settle(merchant, *wanted, batch)
     work.outcome = Outcome(Status.PENDING, "its references do not end")
 
 

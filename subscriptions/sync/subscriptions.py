@@ -15,7 +15,7 @@ from billingos.merchants.selectors import settings_of
 from customers.sync import customer_of
 from subscriptions.events import SubscriptionChanged
 from subscriptions.models import Price, Subscription, SubscriptionItem, SubscriptionSchedule
-from subscriptions.mrr import item_mrrs
+from subscriptions.mrr import item_mrrs, own_discounts
 from subscriptions.sync.catalog import own_metadata, price_of
 from subscriptions.sync.discounts import known_discounts, write_expanded
 
@@ -107,7 +107,7 @@ def _subscription_columns(subscription: StripeObject) -> dict[str, Any]:
         "days_until_due": subscription.get("days_until_due"),
         "default_payment_method_id": reference(subscription.get("default_payment_method")),
         "default_tax_rates": _tax_rates(subscription.get("default_tax_rates")),
-        "discount_ids": [reference(discount) for discount in subscription.get("discounts") or []],
+        "discount_ids": [reference(discount) for discount in own_discounts(subscription)],
         "schedule_id": reference(subscription.get("schedule")),
         "latest_invoice_id": reference(subscription.get("latest_invoice")),
         "metadata": own_metadata(subscription),
