@@ -92,6 +92,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "billingos.api.request_ids.RequestIdMiddleware",
     "billingos.common.retrying.RetryAfterMiddleware",
+    "billingos.webhooks.shortcut.IntakeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "billingos.common.csp.ContentSecurityPolicyMiddleware",
