@@ -3,7 +3,7 @@
 1. claim: lease some pending events and count the attempt (committed, so that a killed worker loses nothing and a poison
    event uses up its attempts);
 2. decide, per event, from the row's stamps: apply the payload, skip it as stale, or ask Stripe for the truth;
-3. apply, in the merchant's scope, under the customer's lock, each event in its own savepoint;
+3. apply, in the merchant's scope, under the customer's lock, each event in its own transaction;
 4. finish: raw objects to the mirror, outcomes to the inbox.
 
 Every step may run twice: applying is idempotent and a row never goes back.
@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.db.models import F
 from django.utils import timezone
 
@@ -232,7 +232,7 @@ def _settle(merchant: Merchant, object_type: str, stripe_id: str, batch: Batch) 
 
 def _apply_once(merchant: Merchant, event: StripeEvent) -> str:
     """Runs the event's witnesses and, where its payload is news, its handlers; returns the verdict on the payload."""
-    with scope(merchant.id), transaction.atomic():
+    with scope(merchant.id):  # one transaction: what fails leaves nothing of the event behind
         lock([lock_key(event.account, event.object)])
         for witness in witnesses_of(event.type):
             witness(merchant.id, event)
