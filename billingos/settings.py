@@ -91,8 +91,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "billingos.api.request_ids.RequestIdMiddleware",
-    "billingos.common.retrying.RetryAfterMiddleware",
     "billingos.webhooks.shortcut.IntakeMiddleware",
+    "billingos.common.retrying.RetryAfterMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "billingos.common.csp.ContentSecurityPolicyMiddleware",

@@ -26,6 +26,7 @@ ON CONFLICT (livemode, account, stripe_event_id) DO NOTHING
 
 # A NUL or a surrogate can stand in a valid body only so. (A raw one is no JSON, or no UTF-8.)
 UNSTORABLE = (b"\\u0000", b"\\ud", b"\\uD")
+NO_JSON = "The body is not valid JSON."
 SHAPE: dict[str, tuple[type, ...]] = {
     "id": (str,),
     "type": (str,),
@@ -51,11 +52,18 @@ def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, A
         event = json.loads(body)
         if any(escape in body for escape in UNSTORABLE):
             event = _storable(event)
-        json.dumps(event, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest("The body is not valid JSON.", code="invalid_json") from error
+        raise InvalidRequest(NO_JSON, code="invalid_json") from error
     _refuse_what_is_no_event(event)
     return dict(event)
+
+
+def _written(event: dict[str, Any]) -> str:
+    """As PostgreSQL takes it. Raises InvalidRequest for numbers that are none, such as 1e400."""
+    try:
+        return json.dumps(event, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(NO_JSON, code="invalid_json") from error
 
 
 def _storable(value: Any) -> Any:
@@ -81,7 +89,7 @@ def _refuse_what_is_no_event(event: Any) -> None:
 
 def store(event: dict[str, Any]) -> bool:
     """Puts the event into the inbox; False if it is there already. Of the other mode, it is kept as ignored: an error
-    would make Stripe disable the endpoint."""
+    would make Stripe disable the endpoint. Raises InvalidRequest for what JSON cannot say."""
     found = event["data"]["object"]
     other_mode = event["livemode"] != settings.STRIPE_LIVE_MODE
     is_customer = found.get("object") == "customer"
@@ -96,7 +104,7 @@ def store(event: dict[str, Any]) -> bool:
         "object_id": str(found.get("id") or ""),
         "customer": str(found.get("id", "")) if is_customer else str(reference(found.get("customer"))),
         "created": from_stripe(event["created"]),
-        "payload": json.dumps(event),
+        "payload": _written(event),
         "status": "ignored" if other_mode else "pending",
         "reason": "other mode" if other_mode else "",
         "now": timezone.now(),
