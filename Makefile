@@ -10,10 +10,10 @@ IDLE_SETTINGS := SECRET_KEY=lint STRIPE_SECRET_KEY=sk_test_lint DATABASE_URL=pos
 	REDIS_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run reset test test-long screenshots lint bench
+.PHONY: help setup run reset test test-long screenshots lint bench bench-webhooks
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Make .venv and install the locked packages
 
@@ -39,9 +39,11 @@ lint: $(STAMP) ## Check style, types and imports
 	$(IDLE_SETTINGS) $(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## Run the benchmarks
-	@test -f benchmarks/__main__.py || { echo "There are no benchmarks yet."; exit 1; }
+bench: $(STAMP) ## Run all benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-webhooks: $(STAMP) ## Measure intake, draining and lag of Stripe's events
+	$(BIN)/python -m benchmarks webhooks $(ARGS)
 
 # One file a lock: when the lock changes, so does the name, and the packages are installed again.
 $(STAMP): requirements.lock

@@ -43,6 +43,14 @@ STRIPE_API_VERSION = "2026-08-26.dahlia"
 STRIPE_TIMEOUT_SECONDS = env.int("STRIPE_TIMEOUT_SECONDS", default=20)
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=[])
 STRIPE_WEBHOOK_TOLERANCE_SECONDS = env.int("STRIPE_WEBHOOK_TOLERANCE_SECONDS", default=300)
+STRIPE_BREAKER_FAILURES = env.int("STRIPE_BREAKER_FAILURES", default=5)
+STRIPE_BREAKER_SPAN_SECONDS = env.int("STRIPE_BREAKER_SPAN_SECONDS", default=120)
+STRIPE_BREAKER_PAUSE_SECONDS = env.int("STRIPE_BREAKER_PAUSE_SECONDS", default=10)
+STRIPE_REQUESTS_PER_SECOND = env.int("STRIPE_REQUESTS_PER_SECOND", default=0)  # 0: Stripe's own limit
+STRIPE_BACKGROUND_SHARE = env.float("STRIPE_BACKGROUND_SHARE", default=0.3)
+STRIPE_BACKGROUND_WAIT_SECONDS = env.int("STRIPE_BACKGROUND_WAIT_SECONDS", default=30)
+if not 0 < STRIPE_BACKGROUND_SHARE <= 1:
+    raise ImproperlyConfigured("STRIPE_BACKGROUND_SHARE must be more than 0 and at most 1.")
 if not DEMO_MODE and STRIPE_API_BASE != "https://api.stripe.com":
     raise ImproperlyConfigured("STRIPE_API_BASE may point elsewhere than Stripe only with BILLINGOS_DEMO=1.")
 
@@ -83,6 +91,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "billingos.api.request_ids.RequestIdMiddleware",
+    "billingos.webhooks.shortcut.IntakeMiddleware",
+    "billingos.common.retrying.RetryAfterMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "billingos.common.csp.ContentSecurityPolicyMiddleware",
@@ -161,6 +171,9 @@ INBOX_SWEEP_SECONDS = env.int("INBOX_SWEEP_SECONDS", default=5)
 INBOX_LEASE_SECONDS = env.int("INBOX_LEASE_SECONDS", default=60)
 INBOX_MAX_ATTEMPTS = env.int("INBOX_MAX_ATTEMPTS", default=8)
 INBOX_MAX_LAG_SECONDS = env.int("INBOX_MAX_LAG_SECONDS", default=60)
+
+# --- Metrics --------------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- API ------------------------------------------------------------------------------------------------------------
 API_RATE_LIMIT_PER_MINUTE = env.int("API_RATE_LIMIT_PER_MINUTE", default=6000)
@@ -287,6 +300,7 @@ UNFOLD = {
                 "Billing": [
                     ("Customers", "groups", "customers_customer"),
                     ("Subscriptions", "sync", "subscriptions_subscription"),
+                    ("Disputes", "gavel", "subscriptions_dispute"),
                 ],
                 "Raw Stripe objects": [
                     ("Customers", "person", "djstripe_customer"),

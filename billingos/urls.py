@@ -12,11 +12,12 @@ from billingos.api.docs import page as docs_page
 from billingos.api.errors import json_error
 from billingos.common.errors import BillingError, Forbidden, NotFound
 from billingos.dashboard.views.entrance import start
-from billingos.health import healthz, readyz
+from billingos.health import healthz, metrics, readyz
 
 urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("api/", include("billingos.api_urls")),
     path("docs/<path:name>", docs_page, name="docs"),
     path("api-docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),

@@ -16,6 +16,7 @@ from billingos.common.registries import StripeEvent, handles, project
     "test_helpers.test_clock.created",
     "test_helpers.test_clock.advancing",
     "test_helpers.test_clock.ready",
+    "test_helpers.test_clock.internal_failure",
     "test_helpers.test_clock.deleted",
 )
 def apply_object(merchant_id: UUID, event: StripeEvent) -> None:

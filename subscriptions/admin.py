@@ -15,6 +15,7 @@ from billingos.common.ops_admin import (
     status_column,
     two_lines,
 )
+from subscriptions import dispute_admin  # noqa: F401  (registers its page)
 from subscriptions.models import Subscription
 
 

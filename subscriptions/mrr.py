@@ -123,6 +123,12 @@ def _invoices_a_month(price: StripeObject) -> Fraction:
     return PER_MONTH[recurring["interval"]] / (recurring.get("interval_count") or 1)
 
 
+def own_discounts(subscription: Mapping[str, Any]) -> list[Any]:
+    """Of the subscription itself, ids or whole: several since 2024, one in `discount` before."""
+    one = subscription.get("discount")
+    return subscription.get("discounts") or ([one] if one else [])
+
+
 def item_amounts(
     subscription: StripeObject, *, discounts: Discounts = NO_DISCOUNTS, at: datetime | None = None
 ) -> list[Fraction]:
@@ -132,7 +138,7 @@ def item_amounts(
     for index, item in enumerate(items):
         for terms in discounts.standing(item.get("discounts") or [], at):
             amounts[index : index + 1] = _discounted([item], [amounts[index]], terms)
-    own = subscription.get("discounts") or discounts.of_customer
+    own = own_discounts(subscription) or discounts.of_customer
     for terms in discounts.standing(own, at):
         amounts = _discounted(items, amounts, terms)
     rates = subscription.get("default_tax_rates") or []

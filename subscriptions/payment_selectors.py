@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, JSONObject
 from customers.models import Customer, PaymentMethod
 from subscriptions.models import (
     CreditNote,
+    Dispute,
     Invoice,
     InvoiceLine,
     InvoicePayment,
@@ -106,6 +107,13 @@ def refunds(merchant_id: UUID, *, payment: Payment | None = None, invoice: Invoi
         links = InvoicePayment.objects.for_merchant(merchant_id).filter(invoice=invoice)
         rows = rows.filter(payment__stripe_id__in=links.values("payment_stripe_id"))
     return rows
+
+
+def disputes(merchant_id: UUID, *, invoice: Invoice) -> QuerySet[Dispute]:
+    """Of the payments that have paid the invoice, oldest first."""
+    links = InvoicePayment.objects.for_merchant(merchant_id).filter(invoice=invoice)
+    rows = Dispute.objects.for_merchant(merchant_id).select_related("payment").order_by("id")
+    return rows.filter(payment__stripe_id__in=links.values("payment_stripe_id"))
 
 
 def credit_notes(

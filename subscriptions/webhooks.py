@@ -10,7 +10,13 @@ from billingos.common.registries import StripeEvent, handles, project, witnesses
 from subscriptions.cards import leave_new_card_to_sweep
 from subscriptions.history import record_change
 from subscriptions.services import take_in
-from subscriptions.sync import require_payment_of, write_discount
+from subscriptions.sync import (
+    invoice_subscription_id,
+    require_payment_of,
+    require_subscription,
+    take_in_refunds,
+    write_discount,
+)
 
 SUBSCRIPTION_EVENTS = (
     "customer.subscription.created",
@@ -45,9 +51,12 @@ def record_subscription(merchant_id: UUID, event: StripeEvent) -> None:
     "subscription_schedule.canceled",
     "subscription_schedule.completed",
     "subscription_schedule.aborted",
+    "subscription_schedule.expiring",
     "invoice.created",
     "invoice.updated",
     "invoice.finalized",
+    "invoice.finalization_failed",
+    "invoice.sent",
     "invoice.paid",
     "invoice.payment_succeeded",
     "invoice.payment_failed",
@@ -55,12 +64,23 @@ def record_subscription(merchant_id: UUID, event: StripeEvent) -> None:
     "invoice.marked_uncollectible",
     "invoice.voided",
     "invoice.overdue",
+    "invoice.overpaid",
+    "invoice.payment_attempt_required",
+    "invoice.will_be_due",
     "invoice_payment.paid",
     "payment_intent.processing",
     "payment_intent.requires_action",
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
     "payment_intent.canceled",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.partially_funded",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.refund.updated",
     "refund.created",
     "refund.updated",
     "refund.failed",
@@ -79,6 +99,24 @@ def apply_object(merchant_id: UUID, event: StripeEvent) -> None:
 def know_its_payment(merchant_id: UUID, event: StripeEvent) -> None:
     """Of a payment that was tried and has not succeeded, no event says which invoice it is for: Stripe is asked."""
     require_payment_of(merchant_id, event.object["id"])
+
+
+@handles("invoice.paid")
+def know_what_paid_it(merchant_id: UUID, event: StripeEvent) -> None:
+    """An endpoint that gets events in the shape before basil gets no `invoice_payment.paid`: Stripe is asked."""
+    if event.object.get("payment_intent"):
+        require_payment_of(merchant_id, event.object["id"])
+
+
+@handles("charge.refunded")
+def apply_refunds(merchant_id: UUID, event: StripeEvent) -> None:
+    take_in_refunds(merchant_id, event.object, event.created)
+
+
+@handles("invoice.upcoming")
+def know_its_subscription(merchant_id: UUID, event: StripeEvent) -> None:
+    """What is announced has no id yet, and is asked for when somebody looks at it. Its subscription must be here."""
+    require_subscription(merchant_id, invoice_subscription_id(event.object))
 
 
 @handles("product.deleted", "price.deleted", "coupon.deleted", "invoice.deleted")

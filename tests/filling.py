@@ -8,6 +8,7 @@ from billingos.merchants.models import Membership
 from billingos.merchants.services.connect import refresh_account
 from billingos.merchants.services.team import invite_member
 from subscriptions.models import CheckoutSession, SubscriptionItem, VersionMigration, VersionMigrationStep
+from subscriptions.sync import sync_dispute
 from tests.factories import unique
 from tests.scenes import Scene
 
@@ -29,6 +30,9 @@ def fill_what_the_path_leaves_empty(scene: Scene) -> None:
         invite_member(merchant=merchant, email="new@example.com", role=Membership.Role.VIEWER, by=owner)
 
 
+DISPUTE = {"object": "dispute", "created": 1_767_225_600, "status": "lost", "amount": 100, "currency": "usd"}
+
+
 def fill_the_mirror(scene: Scene) -> None:
     """What comes from Stripe, through its events; and what nothing of the path makes yet."""
     v1, account = scene.stripe_client.v1, scene.account
@@ -47,6 +51,7 @@ def fill_the_mirror(scene: Scene) -> None:
     scene.deliveries.flush()
     merchant_id = scene.api.merchant.id
     with scope(merchant_id):
+        sync_dispute(merchant_id, {**DISPUTE, "id": unique("dp_"), "payment_intent": intent})
         item = SubscriptionItem.objects.select_related("version", "subscription", "price").get()
         CheckoutSession.objects.create(merchant_id=merchant_id, price=item.price, expires_at=timezone.now())
         migration, _ = VersionMigration.objects.get_or_create(

@@ -1,6 +1,7 @@
 """The documentation is held to the code: what a page lists exists, and what exists is on its page."""
 
 import ast
+import inspect
 import re
 import tomllib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe
 from django.test import Client
 from django.urls import URLPattern
 from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
@@ -210,6 +212,20 @@ def test_webhooks_page_has_every_event_type_and_no_other() -> None:
     documented = first_column(section(page("docs/webhooks.md"), "## Events"))
     assert len(documented) == len(set(documented))
     assert set(documented) == {*registries.handled_types(), *registries._witnesses}
+
+
+def test_every_event_type_of_stripes_is_handled_or_left_alone_on_purpose() -> None:
+    source = inspect.getsource(stripe.Event)
+    types = re.search(r"^    type: Literal\[(.*?)\]", source, re.MULTILINE | re.DOTALL)
+    assert types
+    known = set(re.findall(r'"([^"]+)"', types[1]))
+    assert len(known) > 200
+    left = re.findall(r"`([^`]+)`", section(page("docs/webhooks.md"), "## Left alone"))
+    for prefix in left:
+        assert any(type.startswith(prefix) for type in known), prefix
+    alone = {type for type in known if type.startswith(tuple(left))}
+    handled = {*registries.handled_types(), *registries._witnesses}
+    assert (known - handled - alone, handled & alone, handled - known) == (set(), set(), set())
 
 
 def test_webhooks_page_says_which_events_enter_the_history() -> None:

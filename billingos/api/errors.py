@@ -93,4 +93,7 @@ def _first(detail: Any, path: str) -> tuple[str, exceptions.ErrorDetail]:
 
 def json_error(request: HttpRequest, error: BillingError) -> JsonResponse:
     """For answers outside DRF: unknown addresses and unforeseen failures under /api."""
-    return JsonResponse(error_body(error, getattr(request, "request_id", "")), status=error.status)
+    response = JsonResponse(error_body(error, getattr(request, "request_id", "")), status=error.status)
+    if error.retry_after:
+        response["Retry-After"] = str(error.retry_after)
+    return response

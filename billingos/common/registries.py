@@ -5,8 +5,10 @@
 - `@on(SubscriptionChanged)`: a domain event reaches every reaction, inside the writer's transaction.
 - `@projects("customer")`: a Stripe object becomes a row, whoever brings it: our own write, an event, a repair.
 
-Apps fill them in `webhooks.py`, `reactions.py` and `sync.py`, which each app's `AppConfig.ready` imports in the order
-of INSTALLED_APPS: lower layers first.
+- `@measures("inbox")`: what `/metrics` says of an app (`billingos.common.metrics`).
+
+Apps fill them in `webhooks.py`, `reactions.py`, `sync.py` and `metrics.py`, which each app's `AppConfig.ready` imports
+in the order of INSTALLED_APPS: lower layers first.
 """
 
 from collections import defaultdict
@@ -143,6 +145,6 @@ class DomainConfig(AppConfig):
     """
 
     def ready(self) -> None:
-        for module in ("sync", "webhooks", "reactions"):
+        for module in ("sync", "webhooks", "reactions", "metrics"):
             if find_spec(f"{self.name}.{module}"):
                 import_module(f"{self.name}.{module}")

@@ -88,6 +88,25 @@ def platform_scope() -> Iterator[None]:
                 _clear("RESET ROLE")
 
 
+def execute_as_platform(sql: str, params: dict[str, Any]) -> int:
+    """One statement as the platform, in a transaction and one round trip of its own; how many rows it has written.
+
+    Statements that are sent together are one transaction to PostgreSQL, and the role ends with it.
+    """
+    if connection.in_atomic_block:
+        with platform_scope(), connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return int(cursor.rowcount)
+    token = _current.set(_Scope(None))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE billingos_platform; {sql}", params)
+            cursor.nextset()
+            return int(cursor.rowcount)
+    finally:
+        _current.reset(token)
+
+
 def _clear(sql: str) -> None:
     """Undoes a setting, unless the transaction is broken: then its rollback does."""
     if connection.connection is None or connection.connection.closed or connection.needs_rollback:

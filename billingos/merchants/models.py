@@ -71,6 +71,10 @@ class Merchant(Recorded):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     stripe_account_id = models.TextField(null=True, blank=True, unique=True, validators=[RegexValidator(r"^acct_\w+$")])
     is_platform_account = models.BooleanField(default=False)
+    deauthorized_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its account's owner took our access away; the data stay."
+    )
+    access_known_at = models.DateTimeField(null=True, help_text="Of the newest word on whether we may use the account.")
     default_currency = models.CharField(max_length=3, default="usd")
     country = models.CharField(max_length=2, default="US", help_text="ISO 3166-1: where the business is based.")
 
@@ -98,9 +102,13 @@ class Merchant(Recorded):
         return self.status == self.Status.ACTIVE
 
     @property
+    def has_account(self) -> bool:
+        return self.is_platform_account or bool(self.stripe_account_id)
+
+    @property
     def is_connected(self) -> bool:
         """Whether Stripe can be called for this merchant."""
-        return self.is_platform_account or bool(self.stripe_account_id)
+        return self.has_account and self.deauthorized_at is None
 
 
 class ConnectedAccount(StripeMirrored):
@@ -112,6 +120,7 @@ class ConnectedAccount(StripeMirrored):
     requirements_due = ArrayField(
         models.TextField(), default=list, help_text="What Stripe still asks for, by its names."
     )
+    capabilities = models.JSONField(default=dict, blank=True, help_text="{name: active, inactive or pending}")
 
     class Meta:
         db_table = "connected_accounts"

@@ -24,6 +24,7 @@ def sync_account(merchant_id: UUID, account: StripeObject, event_at: datetime | 
         "payouts_enabled": bool(account.get("payouts_enabled")),
         "details_submitted": bool(account.get("details_submitted")),
         "requirements_due": sorted(requirements.get("currently_due") or []),
+        "capabilities": account.get("capabilities") or {},
     }
     return write_mirrored(ConnectedAccount, merchant_id, account, event_at, columns)
 

@@ -17,6 +17,7 @@ from billingos.common.errors import (
     PaymentRequired,
     StripeUnavailable,
 )
+from billingos.stripe_gateway.traffic import GuardedClient
 
 if TYPE_CHECKING:
     from stripe._stripe_object import StripeObject
@@ -48,12 +49,14 @@ def client(*, hurried: bool = False) -> stripe.StripeClient:
         stripe_version=settings.STRIPE_API_VERSION,
         base_addresses={"api": settings.STRIPE_API_BASE},
         max_network_retries=0 if hurried else 1,  # under one idempotency key; more is the caller's to decide
-        http_client=stripe.RequestsClient(timeout=HURRIED_SECONDS if hurried else settings.STRIPE_TIMEOUT_SECONDS),
+        http_client=GuardedClient(timeout=HURRIED_SECONDS if hurried else settings.STRIPE_TIMEOUT_SECONDS),
     )
 
 
 def options_for(merchant: "Merchant", idempotency_key: str | None = None) -> stripe.RequestOptions:
     """Whose account a call is about. Raises NotConnected."""
+    if merchant.has_account and not merchant.is_connected:
+        raise NotConnected("Our access to this business's Stripe account was withdrawn. Connect it again first.")
     if not merchant.is_connected:
         raise NotConnected("Connect a Stripe account first.")
     options: stripe.RequestOptions = {}

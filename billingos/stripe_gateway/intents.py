@@ -30,6 +30,7 @@ from billingos.stripe_gateway.operations import (
     send,
 )
 from billingos.stripe_gateway.settling import revision_of, settle
+from billingos.stripe_gateway.traffic import refuse_while_open
 
 if TYPE_CHECKING:
     from billingos.merchants.models import Merchant
@@ -68,6 +69,7 @@ def execute(
     """
     refuse_inside_transaction()
     options_for(merchant)  # refuses a merchant without an account before anything is written
+    refuse_while_open()
     group = uuid7()
     with held(_lock_name(merchant, key or str(group))) as mine:
         if not mine:

@@ -33,6 +33,7 @@ LISTS: dict[str, ListCall] = {
     "payment_intent": lambda v1, params, options: v1.payment_intents.list(params, options),
     "invoice": lambda v1, params, options: v1.invoices.list(params, options),
     "refund": lambda v1, params, options: v1.refunds.list(params, options),
+    "dispute": lambda v1, params, options: v1.disputes.list(params, options),
     "credit_note": lambda v1, params, options: v1.credit_notes.list(params, options),
     "event": lambda v1, params, options: v1.events.list(params, options),
 }

@@ -170,6 +170,7 @@ READS: dict[str, Retrieve] = {
     "payment_intent": lambda v1, stripe_id, params, options: v1.payment_intents.retrieve(stripe_id, params, options),
     "payment_method": lambda v1, stripe_id, params, options: v1.payment_methods.retrieve(stripe_id, params, options),
     "refund": lambda v1, stripe_id, params, options: v1.refunds.retrieve(stripe_id, params, options),
+    "dispute": lambda v1, stripe_id, params, options: v1.disputes.retrieve(stripe_id, params, options),
     "credit_note": lambda v1, stripe_id, params, options: v1.credit_notes.retrieve(stripe_id, params, options),
     "tax_rate": lambda v1, stripe_id, params, options: v1.tax_rates.retrieve(stripe_id, params, options),
     "checkout.session": lambda v1, stripe_id, params, options: v1.checkout.sessions.retrieve(

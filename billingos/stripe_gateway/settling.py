@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from billingos.common.errors import MissingReference, Unavailable
+from billingos.common.errors import InvalidRequest, MissingReference, Unavailable
 from billingos.common.locks import lock, lock_key
 from billingos.common.registries import StripeObject, mirrored_model, project
 from billingos.common.tenancy import scope
@@ -46,6 +46,8 @@ def settle(
     since, the answer may be older than the row: Stripe is asked again, as it is for the rest of an answer that is cut
     off. Raises Unavailable if that never ends.
     """
+    if not stripe_id:
+        raise InvalidRequest(f"It points to a {object_type} without saying to which.")
     if answer is not None and not is_whole(answer):
         answer = None
     for _ in range(TRIES):

@@ -4,10 +4,16 @@ from typing import Literal
 
 Tone = Literal["good", "info", "warn", "bad", "neutral"]
 TONES: dict[str, Tone] = {
-    **dict.fromkeys(("active", "paid", "processed", "resolved", "succeeded", "connected", "accepted"), "good"),
-    **dict.fromkeys(("trialing", "open", "pending", "info", "draft", "canceling"), "info"),
-    **dict.fromkeys(("past_due", "incomplete", "paused", "warning", "restricted", "expiring"), "warn"),
-    **dict.fromkeys(("unpaid", "failed", "critical", "suspended", "uncollectible", "revoked"), "bad"),
+    **dict.fromkeys(
+        ("active", "paid", "processed", "resolved", "succeeded", "connected", "accepted", "won", "prevented"), "good"
+    ),
+    **dict.fromkeys(("trialing", "open", "pending", "info", "draft", "canceling", "under_review"), "info"),
+    **dict.fromkeys(
+        ("past_due", "incomplete", "paused", "warning", "restricted", "expiring", "warning_needs_response"), "warn"
+    ),
+    **dict.fromkeys(
+        ("unpaid", "failed", "critical", "suspended", "uncollectible", "revoked", "needs_response", "lost"), "bad"
+    ),
 }
 
 

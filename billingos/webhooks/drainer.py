@@ -3,7 +3,7 @@
 1. claim: lease some pending events and count the attempt (committed, so that a killed worker loses nothing and a poison
    event uses up its attempts);
 2. decide, per event, from the row's stamps: apply the payload, skip it as stale, or ask Stripe for the truth;
-3. apply, in the merchant's scope, under the customer's lock, each event in its own savepoint;
+3. apply, in the merchant's scope, under the customer's lock, each event in its own transaction;
 4. finish: raw objects to the mirror, outcomes to the inbox.
 
 Every step may run twice: applying is idempotent and a row never goes back.
@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.db.models import F
 from django.utils import timezone
 
@@ -152,7 +152,14 @@ def _apply_all(merchant: Merchant, works: list[Work], batch: Batch) -> None:
             raise  # the lease brings them back
         except Exception as error:  # whatever it is: one event must not keep the rest of its batch from finishing
             log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
-            work.outcome = Outcome(Status.PENDING, f"{type(error).__name__}: {error}"[:500])
+            work.outcome = Outcome(Status.PENDING, _reason(error)[:500])
+
+
+def _reason(error: Exception) -> str:
+    """For whoever decides whether to replay the event."""
+    said = f"{type(error).__name__}: {error}"
+    is_shape = isinstance(error, KeyError | TypeError | AttributeError | ValueError)
+    return f"the object has not the shape that its type has: {said}" if is_shape else said
 
 
 def _is_late(work: Work, batch: Batch) -> bool:
@@ -170,23 +177,30 @@ def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
     if _tells_nothing(merchant, event, batch):
         work.outcome = Outcome(Status.PROCESSED)
         return
+    fetched: set[tuple[str, str]] = set()
     for _ in range(MAX_REFERENCES):
         try:
             verdict = _apply_once(merchant, event)
             if verdict == "apply":
-                work.applied = event.object
+                work.applied = event.object if event.object.get("id") else None
             elif verdict == "ask":
                 work.applied = _ask(merchant, event, batch)
             work.outcome = Outcome(Status.PROCESSED, "stale" if verdict == "skip" else "")
             return
         except MissingReference as missing:
-            _settle(merchant, missing.object_type, missing.stripe_id, batch)
+            wanted = (missing.object_type, missing.stripe_id)
+            if wanted in fetched:  # Stripe has said what it has of it, and that was not enough
+                work.outcome = Outcome(Status.PENDING, f"it points to what Stripe does not have: {' '.join(wanted)}")
+                return
+            fetched.add(wanted)
+            _settle(merchant, *wanted, batch)
     work.outcome = Outcome(Status.PENDING, "its references do not end")
 
 
 def _tells_nothing(merchant: Merchant, event: StripeEvent, batch: Batch) -> bool:
     """Whether asking is all that could be done about the event, and was done: it is spared a transaction of its own."""
     is_plain = not witnesses_of(event.type) and not event.type.endswith(".deleted")
+    is_plain = is_plain and bool(event.object.get("id"))
     return is_plain and _on_test_clock(event.object, None) and _is_settled(merchant, event, batch)
 
 
@@ -218,7 +232,7 @@ def _settle(merchant: Merchant, object_type: str, stripe_id: str, batch: Batch) 
 
 def _apply_once(merchant: Merchant, event: StripeEvent) -> str:
     """Runs the event's witnesses and, where its payload is news, its handlers; returns the verdict on the payload."""
-    with scope(merchant.id), transaction.atomic():
+    with scope(merchant.id):  # one transaction: what fails leaves nothing of the event behind
         lock([lock_key(event.account, event.object)])
         for witness in witnesses_of(event.type):
             witness(merchant.id, event)
@@ -232,7 +246,9 @@ def _apply_once(merchant: Merchant, event: StripeEvent) -> str:
 def _verdict(merchant_id: UUID, event: StripeEvent) -> str:
     """Whether the payload is news (`apply`), old (`skip`), or cannot be told from here (`ask`)."""
     model = mirrored_model(event.object.get("object", ""))
-    if model is None or event.type.endswith(".deleted") and event.object.get("object") != "subscription":
+    if model is None or not event.object.get("id"):  # what is only announced has no id
+        return "apply"
+    if event.type.endswith(".deleted") and event.object["object"] != "subscription":
         return "apply"
     row = model.objects.filter(merchant_id=merchant_id, stripe_id=event.object.get("id")).first()
     if not is_whole(event.object) or row is None and _was_deleted(merchant_id, event):

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from billingos.common.errors import InvalidRequest
 from billingos.common.ids import uuid7
 from billingos.common.mirrored import reference
 from billingos.common.periods import from_stripe
-from billingos.common.tenancy import platform_scope
+from billingos.common.tenancy import execute_as_platform
 from billingos.stripe_gateway.signatures import is_signed
 
 INSERT = """
@@ -25,6 +24,9 @@ VALUES (%(id)s, (SELECT id FROM merchants WHERE CASE WHEN %(account)s::text IS N
 ON CONFLICT (livemode, account, stripe_event_id) DO NOTHING
 """
 
+# A NUL or a surrogate can stand in a valid body only so. (A raw one is no JSON, or no UTF-8.)
+UNSTORABLE = (b"\\u0000", b"\\ud", b"\\uD")
+NO_JSON = "The body is not valid JSON."
 SHAPE: dict[str, tuple[type, ...]] = {
     "id": (str,),
     "type": (str,),
@@ -47,12 +49,21 @@ def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, A
             code="invalid_signature",
         )
     try:
-        event = _storable(json.loads(body))
-        json.dumps(event, allow_nan=False)
+        event = json.loads(body)
+        if any(escape in body for escape in UNSTORABLE):
+            event = _storable(event)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest("The body is not valid JSON.", code="invalid_json") from error
+        raise InvalidRequest(NO_JSON, code="invalid_json") from error
     _refuse_what_is_no_event(event)
     return dict(event)
+
+
+def _written(event: dict[str, Any]) -> str:
+    """As PostgreSQL takes it. Raises InvalidRequest for numbers that are none, such as 1e400."""
+    try:
+        return json.dumps(event, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(NO_JSON, code="invalid_json") from error
 
 
 def _storable(value: Any) -> Any:
@@ -78,28 +89,24 @@ def _refuse_what_is_no_event(event: Any) -> None:
 
 def store(event: dict[str, Any]) -> bool:
     """Puts the event into the inbox; False if it is there already. Of the other mode, it is kept as ignored: an error
-    would make Stripe disable the endpoint."""
+    would make Stripe disable the endpoint. Raises InvalidRequest for what JSON cannot say."""
     found = event["data"]["object"]
     other_mode = event["livemode"] != settings.STRIPE_LIVE_MODE
     is_customer = found.get("object") == "customer"
-    with platform_scope(), connection.cursor() as cursor:
-        cursor.execute(
-            INSERT,
-            {
-                "id": uuid7(),
-                "livemode": event["livemode"],
-                "account": event.get("account"),
-                "stripe_event_id": event["id"],
-                "type": event["type"],
-                "api_version": str(event.get("api_version") or ""),
-                "object_type": str(found.get("object", "")),
-                "object_id": str(found.get("id") or ""),
-                "customer": str(found.get("id", "")) if is_customer else str(reference(found.get("customer"))),
-                "created": from_stripe(event["created"]),
-                "payload": json.dumps(event),
-                "status": "ignored" if other_mode else "pending",
-                "reason": "other mode" if other_mode else "",
-                "now": timezone.now(),
-            },
-        )
-        return bool(cursor.rowcount == 1)
+    values = {
+        "id": uuid7(),
+        "livemode": event["livemode"],
+        "account": event.get("account"),
+        "stripe_event_id": event["id"],
+        "type": event["type"],
+        "api_version": str(event.get("api_version") or ""),
+        "object_type": str(found.get("object", "")),
+        "object_id": str(found.get("id") or ""),
+        "customer": str(found.get("id", "")) if is_customer else str(reference(found.get("customer"))),
+        "created": from_stripe(event["created"]),
+        "payload": _written(event),
+        "status": "ignored" if other_mode else "pending",
+        "reason": "other mode" if other_mode else "",
+        "now": timezone.now(),
+    }
+    return execute_as_platform(INSERT, values) == 1

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -54,6 +55,7 @@ class WebhookEvent(Recorded):
             models.Index(fields=["next_attempt_at"], condition=Q(status="pending"), name="webhook_events_pending"),
             models.Index(fields=["merchant", "-id"], name="webhook_events_list"),
             models.Index(fields=["merchant", "object_id", "-id"], name="webhook_events_object"),
+            BrinIndex(fields=["processed_at"], autosummarize=True, name="webhook_events_finished"),
             models.Index(fields=["status", "-id"], name="webhook_events_status"),
             models.Index(fields=["merchant", "-id"], condition=Q(status="failed"), name="webhook_events_failed"),
         )

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from billingos.common.errors import NotFound
+from billingos.common.ids import first_id_at
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import Merchant
 from billingos.webhooks.models import WebhookEvent
@@ -50,13 +52,46 @@ def get_event(merchant_id: UUID, event_id: UUID) -> WebhookEvent:
     return found
 
 
-def backlog_age() -> float:
-    """Seconds that the oldest event which is due has waited beyond its time; 0 when none waits."""
+@dataclass(frozen=True, slots=True)
+class InboxLoad:
+    """`age`: seconds that the oldest event which is due has waited beyond its time; 0 when none waits. `due`: how many
+    wait so; `leased`: how many are being worked on, the longest of them for `lease_age` seconds. `received` and
+    `finished` are of the last minute."""
+
+    age: float
+    due: int
+    leased: int
+    lease_age: float
+    received: int
+    finished: int
+
+
+def inbox_load() -> InboxLoad:
+    """Of all merchants. Three statements, which read what is pending, and the rows of the last minute."""
     now = timezone.now()
+    minute_ago = now - timedelta(minutes=1)
+    events = WebhookEvent.objects
+    pending = events.filter(status=WebhookEvent.Status.PENDING)
     with platform_scope():
-        due = WebhookEvent.objects.filter(status=WebhookEvent.Status.PENDING, next_attempt_at__lt=now)
-        oldest = due.aggregate(oldest=Min("next_attempt_at"))["oldest"]
-    return (now - oldest).total_seconds() if oldest else 0.0
+        waits = Q(next_attempt_at__lt=now)
+        found = pending.aggregate(
+            oldest=Min("next_attempt_at", filter=waits),
+            due=Count("id", filter=waits),
+            leased=Count("id", filter=Q(leased_until__gt=now)),
+            lease=Min("leased_until", filter=Q(leased_until__gt=now)),
+        )
+        received = events.filter(id__gte=first_id_at(minute_ago)).count()
+        finished = events.filter(processed_at__gte=minute_ago).count()
+    lease_age = settings.INBOX_LEASE_SECONDS - (found["lease"] - now).total_seconds() if found["lease"] else 0.0
+    age = (now - found["oldest"]).total_seconds() if found["oldest"] else 0.0
+    return InboxLoad(age, found["due"], found["leased"], max(lease_age, 0.0), received, finished)
+
+
+def events_by_status() -> dict[str, int]:
+    """Of all merchants. It reads an index of the whole table: not for each request."""
+    with platform_scope():
+        counted = WebhookEvent.objects.order_by().values_list("status").annotate(count=Count("id"))
+        return {**dict.fromkeys(WebhookEvent.Status.values, 0), **dict(counted)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from subscriptions.models.catalog import Coupon, Price, Product, ProductVersion,
 from subscriptions.models.checkouts import CheckoutSession
 from subscriptions.models.invoices import (
     CreditNote,
+    Dispute,
     Invoice,
     InvoiceLine,
     InvoicePayment,
@@ -27,6 +28,7 @@ __all__ = [
     "Coupon",
     "CreditNote",
     "Discount",
+    "Dispute",
     "Invoice",
     "InvoiceLine",
     "InvoicePayment",

@@ -56,6 +56,7 @@ class Invoice(StripeMirrored):
     customer_tax_ids = models.JSONField(default=list, blank=True, help_text="[{type, value}]")
     customer_tax_exempt = models.TextField(blank=True)
     invoice_pdf = models.TextField(blank=True)
+    finalization_error = models.TextField(blank=True, help_text="Why Stripe could not finalize it, the last time.")
     metadata = models.JSONField(default=dict, blank=True)
 
     class Meta:
@@ -200,6 +201,46 @@ class Refund(StripeMirrored):
             models.Index(fields=["merchant", "-id"], name="refunds_list"),
             models.Index(fields=["merchant", "payment"], name="refunds_payment"),
         )
+
+
+class Dispute(StripeMirrored):
+    """A payment that its payer's bank wants back, or asks about (`warning_…`). `amount` in minor units."""
+
+    class Status(models.TextChoices):
+        WARNING_NEEDS_RESPONSE = "warning_needs_response"
+        WARNING_UNDER_REVIEW = "warning_under_review"
+        WARNING_CLOSED = "warning_closed"
+        NEEDS_RESPONSE = "needs_response"
+        UNDER_REVIEW = "under_review"
+        WON = "won"
+        LOST = "lost"
+        PREVENTED = "prevented"
+
+    payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="disputes")
+    charge_id = models.TextField(blank=True)
+    status = models.CharField(max_length=30, choices=Status.choices)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reason = models.TextField(blank=True)
+    evidence_due_at = models.DateTimeField(null=True, help_text="Until when the bank takes an answer.")
+    evidence_past_due = models.BooleanField(default=False)
+    submission_count = models.PositiveIntegerField(default=0, help_text="How often evidence was sent to the bank.")
+    metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        db_table = "disputes"
+        constraints = (models.UniqueConstraint(fields=["merchant", "stripe_id"], name="disputes_stripe_id"),)
+        indexes = (
+            models.Index(fields=["merchant", "-id"], name="disputes_list"),
+            models.Index(fields=["merchant", "payment"], name="disputes_payment"),
+        )
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+    @property
+    def needs_response(self) -> bool:
+        return self.status in {self.Status.NEEDS_RESPONSE, self.Status.WARNING_NEEDS_RESPONSE}
 
 
 class CreditNote(StripeMirrored):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billingos.api.serializers import (
@@ -15,7 +16,8 @@ from billingos.api.serializers import (
     StrictSerializer,
     TextField,
 )
-from subscriptions.models import CreditNote, Invoice, InvoiceLine, InvoicePayment
+from subscriptions.models import CreditNote, Dispute, Invoice, InvoiceLine, InvoicePayment
+from subscriptions.payment_selectors import disputes
 from subscriptions.serializers.changes import PreviewedInvoiceSerializer
 
 MAX_LINES = 50  # each is a call to Stripe
@@ -81,7 +83,7 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
             "ending_balance", "amount_due", "amount_paid", "amount_remaining", "pre_payment_credit_notes_amount",
             "post_payment_credit_notes_amount", "attempt_count", "next_payment_attempt_at", "description",
             "period_start", "period_end", "due_at", "finalized_at", "paid_at", "voided_at", "hosted_invoice_url",
-            "metadata", "created_at", "updated_at",
+            "finalization_error", "metadata", "created_at", "updated_at",
         )  # fmt: skip
 
     def get_object(self, invoice: Invoice) -> str:
@@ -110,13 +112,36 @@ class CreditNoteSerializer(serializers.ModelSerializer[CreditNote]):
         return "credit_note"
 
 
+class DisputeSerializer(serializers.ModelSerializer[Dispute]):
+    """A payment that its payer's bank wants back, or asks about. `amount` in minor units of `currency`."""
+
+    object = serializers.SerializerMethodField()
+    payment = serializers.UUIDField(source="payment_id", read_only=True, allow_null=True)
+    created_at = serializers.DateTimeField(source="stripe_created_at", read_only=True)
+
+    class Meta:
+        model = Dispute
+        fields = (
+            "id", "object", "stripe_id", "payment", "status", "currency", "amount", "reason", "evidence_due_at",
+            "evidence_past_due", "submission_count", "metadata", "created_at", "updated_at",
+        )  # fmt: skip
+
+    def get_object(self, dispute: Dispute) -> str:
+        return "dispute"
+
+
 class WholeInvoiceSerializer(InvoiceSerializer):
     lines = InvoiceLineSerializer(many=True, read_only=True)
     payments = InvoicePaymentSerializer(many=True, read_only=True)
     credit_notes = CreditNoteSerializer(many=True, read_only=True)
+    disputes = serializers.SerializerMethodField()
 
     class Meta(InvoiceSerializer.Meta):
-        fields = (*InvoiceSerializer.Meta.fields, "lines", "payments", "credit_notes")  # type: ignore[assignment]  # a longer tuple
+        fields = (*InvoiceSerializer.Meta.fields, "lines", "payments", "credit_notes", "disputes")  # type: ignore[assignment]  # a longer tuple
+
+    @extend_schema_field(DisputeSerializer(many=True))
+    def get_disputes(self, invoice: Invoice) -> Any:
+        return DisputeSerializer(disputes(invoice.merchant_id, invoice=invoice), many=True).data
 
 
 class UpcomingInvoiceSerializer(PreviewedInvoiceSerializer):

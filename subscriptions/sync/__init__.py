@@ -13,8 +13,14 @@ from subscriptions.sync.invoices import (
     require_payment_of,
     sync_invoice,
 )
-from subscriptions.sync.payments import sync_credit_note, sync_payment, sync_refund
-from subscriptions.sync.subscriptions import sync_schedule, sync_subscription, with_tiers
+from subscriptions.sync.payments import (
+    sync_credit_note,
+    sync_dispute,
+    sync_payment,
+    sync_refund,
+    take_in_refunds,
+)
+from subscriptions.sync.subscriptions import require_subscription, sync_schedule, sync_subscription, with_tiers
 
 __all__ = [
     "bearing_on",
@@ -28,7 +34,9 @@ __all__ = [
     "price_of",
     "prices_of",
     "require_payment_of",
+    "require_subscription",
     "sync_credit_note",
+    "sync_dispute",
     "sync_invoice",
     "sync_payment",
     "sync_price",
@@ -36,6 +44,7 @@ __all__ = [
     "sync_refund",
     "sync_schedule",
     "sync_subscription",
+    "take_in_refunds",
     "with_tiers",
     "write_discount",
 ]

@@ -15,7 +15,7 @@ from customers.models import Customer
 from customers.sync import customer_of
 from subscriptions.events import DiscountWritten
 from subscriptions.models import Coupon, Discount
-from subscriptions.mrr import Discounts, DiscountTerms
+from subscriptions.mrr import Discounts, DiscountTerms, own_discounts
 from subscriptions.sync.catalog import coupon_of
 
 
@@ -57,7 +57,7 @@ def write_expanded(merchant_id: UUID, subscription: StripeObject) -> None:
 
 def discounts_of(subscription: StripeObject) -> Iterable[Any]:
     """Those of the subscription and of its items: ids, or whole."""
-    yield from subscription.get("discounts") or []
+    yield from own_discounts(subscription)
     for item in subscription["items"]["data"]:
         yield from item.get("discounts") or []
 

@@ -73,7 +73,7 @@ def invoice_columns(invoice: StripeObject) -> dict[str, Any]:
         "description": invoice.get("description") or "",
         "footer": invoice.get("footer") or "",
         "discount_amount": _sum(invoice.get("total_discount_amounts")),
-        "tax_amount": _sum(invoice.get("total_taxes")),
+        "tax_amount": _sum(invoice.get("total_taxes") or invoice.get("total_tax_amounts")),
         "total_excluding_tax": invoice.get("total_excluding_tax"),
         "starting_balance": invoice.get("starting_balance") or 0,
         "ending_balance": invoice.get("ending_balance"),
@@ -85,6 +85,7 @@ def invoice_columns(invoice: StripeObject) -> dict[str, Any]:
         "customer_tax_ids": invoice.get("customer_tax_ids") or [],
         "customer_tax_exempt": invoice.get("customer_tax_exempt") or "",
         "invoice_pdf": invoice.get("invoice_pdf") or "",
+        "finalization_error": (invoice.get("last_finalization_error") or {}).get("message") or "",
         "metadata": own_metadata(invoice),
     }
 
@@ -127,16 +128,32 @@ def _price_id(line: StripeObject) -> str:
     return reference(details.get("price") or line.get("price"))
 
 
+def _product_id(line: StripeObject) -> str:
+    price = line.get("price")
+    details = (line.get("pricing") or {}).get("price_details") or (price if isinstance(price, dict) else {})
+    return reference(details.get("product"))
+
+
+def _since_basil(tax: StripeObject) -> StripeObject:
+    """A share of tax as it stood on a line before basil, in the shape since."""
+    return {
+        "amount": tax["amount"],
+        "taxable_amount": tax.get("taxable_amount"),
+        "tax_behavior": "inclusive" if tax.get("inclusive") else "exclusive",
+        "tax_rate_details": {"tax_rate": tax.get("tax_rate")},
+    }
+
+
 def line_columns(line: StripeObject, prices: dict[str, UUID]) -> dict[str, Any]:
     parent = line.get("parent") or {}
     details = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
-    taxes = line.get("taxes") or []
+    taxes = line.get("taxes") or [_since_basil(tax) for tax in line.get("tax_amounts") or []]
     return {
         "description": line.get("description") or "",
         "amount": line["amount"],
         "quantity": line.get("quantity"),
         "price_id": prices.get(_price_id(line)),
-        "product_stripe_id": reference(((line.get("pricing") or {}).get("price_details") or {}).get("product")),
+        "product_stripe_id": _product_id(line),
         "subscription_stripe_id": reference(details.get("subscription") or line.get("subscription")),
         "item_stripe_id": reference(details.get("subscription_item") or line.get("subscription_item")),
         "proration": bool(details.get("proration") or line.get("proration")),

@@ -1,4 +1,4 @@
-"""Stripe payment intent, refund, credit note → rows."""
+"""Stripe payment intent, refund, dispute, credit note → rows."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.registries import StripeObject, projects
 from customers.sync import customer_of
-from subscriptions.models import CreditNote, Invoice, Payment, Refund
+from subscriptions.models import CreditNote, Dispute, Invoice, Payment, Refund
 from subscriptions.sync.catalog import own_metadata
 
 
@@ -48,10 +48,7 @@ def sync_refund(merchant_id: UUID, refund: StripeObject, event_at: datetime | No
     known = Refund.objects.for_merchant(merchant_id).filter(stripe_id=refund["id"]).first()
     if refund.get("deleted"):
         return known
-    payment_id = reference(refund.get("payment_intent"))
-    payment = Payment.objects.for_merchant(merchant_id).filter(stripe_id=payment_id).first()
-    if payment_id and payment is None:
-        raise MissingReference("payment_intent", payment_id)
+    payment = _payment_of(merchant_id, refund)
     return write_mirrored(
         Refund,
         merchant_id,
@@ -68,6 +65,50 @@ def sync_refund(merchant_id: UUID, refund: StripeObject, event_at: datetime | No
             "metadata": own_metadata(refund),
         },
     )
+
+
+@projects("dispute", Dispute)
+def sync_dispute(merchant_id: UUID, dispute: StripeObject, event_at: datetime | None = None) -> Dispute | None:
+    """Stripe dispute → row. One of a charge without a payment intent stands alone."""
+    known = Dispute.objects.for_merchant(merchant_id).filter(stripe_id=dispute["id"]).first()
+    if dispute.get("deleted"):
+        return known
+    evidence = dispute.get("evidence_details") or {}
+    return write_mirrored(
+        Dispute,
+        merchant_id,
+        dispute,
+        event_at,
+        {
+            "payment": _payment_of(merchant_id, dispute),
+            "charge_id": reference(dispute.get("charge")),
+            "status": dispute["status"],
+            "amount": dispute["amount"],
+            "currency": dispute["currency"],
+            "reason": dispute.get("reason") or "",
+            "evidence_due_at": instant(evidence.get("due_by")),
+            "evidence_past_due": bool(evidence.get("past_due")),
+            "submission_count": evidence.get("submission_count") or 0,
+            "metadata": own_metadata(dispute),
+        },
+    )
+
+
+def _payment_of(merchant_id: UUID, stripe_object: StripeObject) -> Payment | None:
+    """The payment that a refund or dispute is about. Raises MissingReference."""
+    payment_id = reference(stripe_object.get("payment_intent"))
+    payment = Payment.objects.for_merchant(merchant_id).filter(stripe_id=payment_id).first()
+    if payment_id and payment is None:
+        raise MissingReference("payment_intent", payment_id)
+    return payment
+
+
+def take_in_refunds(merchant_id: UUID, charge: StripeObject, event_at: datetime) -> None:
+    """The refunds that a charge carries (before 2022-11 it did) and that are not here yet: they have events of their
+    own, which know better."""
+    for refund in (charge.get("refunds") or {}).get("data", []):
+        if not Refund.objects.for_merchant(merchant_id).filter(stripe_id=refund["id"]).exists():
+            sync_refund(merchant_id, refund, event_at)
 
 
 @projects("credit_note", CreditNote)

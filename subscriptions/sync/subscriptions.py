@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
 from billingos.common.registries import StripeObject, projects, publish
@@ -14,7 +15,7 @@ from billingos.merchants.selectors import settings_of
 from customers.sync import customer_of
 from subscriptions.events import SubscriptionChanged
 from subscriptions.models import Price, Subscription, SubscriptionItem, SubscriptionSchedule
-from subscriptions.mrr import item_mrrs
+from subscriptions.mrr import item_mrrs, own_discounts
 from subscriptions.sync.catalog import own_metadata, price_of
 from subscriptions.sync.discounts import known_discounts, write_expanded
 
@@ -44,6 +45,12 @@ def sync_subscription(
     _write_items(row, subscription, prices, mrrs)
     publish(SubscriptionChanged(merchant_id, row.id, known.status if known else ""))
     return row
+
+
+def require_subscription(merchant_id: UUID, stripe_id: str) -> None:
+    """Raises MissingReference for a subscription that is not here; an empty id names none."""
+    if stripe_id and not Subscription.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).exists():
+        raise MissingReference("subscription", stripe_id)
 
 
 def _end_what_is_gone(row: Subscription | None) -> Subscription | None:
@@ -100,7 +107,7 @@ def _subscription_columns(subscription: StripeObject) -> dict[str, Any]:
         "days_until_due": subscription.get("days_until_due"),
         "default_payment_method_id": reference(subscription.get("default_payment_method")),
         "default_tax_rates": _tax_rates(subscription.get("default_tax_rates")),
-        "discount_ids": [reference(discount) for discount in subscription.get("discounts") or []],
+        "discount_ids": [reference(discount) for discount in own_discounts(subscription)],
         "schedule_id": reference(subscription.get("schedule")),
         "latest_invoice_id": reference(subscription.get("latest_invoice")),
         "metadata": own_metadata(subscription),

@@ -33,10 +33,12 @@ from billingos.portal.demo import customers_on_offer
 from billingos.stripe_gateway.accounts import create_account
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
-from subscriptions.models import CheckoutSession, Invoice, Product, Subscription
+from subscriptions.models import CheckoutSession, Dispute, Invoice, Payment, Product, Subscription
 from subscriptions.selectors import invoices
 from subscriptions.services import Sale, create_price, open_checkout
+from subscriptions.sync import sync_dispute
 from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, MADE, Route, routes
+from tests.filling import DISPUTE
 
 SLUG = "northwind"
 EMPTY = {"blank": False, "fresh": True}  # merchants with nothing: before and after Stripe was connected
@@ -63,6 +65,7 @@ def cast() -> dict[str, Any]:
     people = _people(merchant)
     customer = _customer_of_the_portal(merchant)
     made = _made(merchant, people["owner"], customer)
+    _dispute(merchant)
     return {
         "slug": SLUG,
         "customer": str(customer.id),
@@ -137,6 +140,15 @@ def _values(merchant: Merchant, route: Route) -> Iterator[tuple[str, str]]:
             yield parameter, merchant.slug
         elif found := _row(merchant, model_for(route, parameter)):
             yield parameter, found
+
+
+def _dispute(merchant: Merchant) -> None:
+    """Nobody in the demo disputes a payment."""
+    with scope(merchant.id):
+        payment = Payment.objects.for_merchant(merchant.id).filter(status="succeeded").order_by("id")[0]
+        known = Dispute.objects.for_merchant(merchant.id).exists()
+        if not known:
+            sync_dispute(merchant.id, {**DISPUTE, "id": "dp_walk", "payment_intent": payment.stripe_id})
 
 
 def model_for(route: Route, parameter: str) -> Any:

@@ -10,12 +10,14 @@ from django.urls import reverse
 from djstripe import models as djstripe
 
 from billingos.common.ops_admin import OpsModelAdmin
-from billingos.common.tenancy import platform_scope
+from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import AuditEntry, Merchant, User
 from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
-from subscriptions.models import Subscription
+from subscriptions.models import Dispute, Subscription
+from subscriptions.sync import sync_dispute
 from tests.factories import MerchantFactory, unique
+from tests.filling import DISPUTE
 from tests.fixtures import Api
 from tests.pages.conftest import SignIn
 from tests.pages.looking import BUDGET, add_customers, statements, subscribe, text_of
@@ -27,6 +29,7 @@ SERVED: set[Any] = {
     WebhookEvent,
     Customer,
     Subscription,
+    Dispute,
     djstripe.Account,
     djstripe.Customer,
     djstripe.Invoice,
@@ -235,6 +238,9 @@ def fill(merchant: Merchant, owner: User) -> None:
     add_events(merchant, 30)
     for customer in add_customers(merchant, 30):
         subscribe(customer, Subscription.Status.ACTIVE)
+    with scope(merchant.id):
+        for _ in range(30):
+            sync_dispute(merchant.id, {**DISPUTE, "id": unique("dp_")})
     with platform_scope():
         account = djstripe.Account.objects.bulk_create(
             [djstripe.Account(id=unique("acct_"), livemode=False, stripe_data={}) for _ in range(30)]

@@ -1,14 +1,19 @@
 """Taking deliveries in: stored once, answered at once, whoever they are about."""
 
+import json
+import time
 from typing import Any
 
+import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import Merchant
 from billingos.webhooks.drainer import drain
 from billingos.webhooks.models import WebhookEvent
+from stripe_simulator.signatures import sign
 from tests.factories import MerchantFactory, unique
 from tests.webhooks.events import customer, deliver, event, inbox_row
 
@@ -83,3 +88,24 @@ def test_taking_in_costs_one_statement_and_its_scope(merchant: Merchant) -> None
         deliver(event(merchant, "customer.created", customer(unique("cus_")), NOW))
     assert len([query for query in queries if "webhook_events" in query["sql"]]) == 1
     assert len(queries) <= 5, [query["sql"] for query in queries]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_numbers_that_are_none_are_refused(merchant: Merchant, number: str) -> None:
+    body = json.dumps(event(merchant, "customer.created", customer(unique("cus_")), 1_767_225_700))
+    body = body.replace('"balance": 0', f'"balance": {number}')
+    assert number in body
+    answer = Client(raise_request_exception=False).post(
+        "/api/webhooks/stripe",
+        data=body,
+        content_type="application/json",
+        headers={"Stripe-Signature": sign(body.encode(), "whsec_test", int(time.time()))},
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800", "\udfffx"])
+def test_what_a_database_cannot_hold_is_left_out(merchant: Merchant, text: str) -> None:
+    told = event(merchant, "customer.created", customer(unique("cus_"), name=text), 1_767_225_700)
+    assert deliver(told).status_code == 200
+    assert "\x00" not in inbox_row(told).payload["data"]["object"]["name"]

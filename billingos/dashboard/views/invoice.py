@@ -15,7 +15,7 @@ from subscriptions.documents import Document, document_of
 from subscriptions.documents.content import INVOICE, RECEIPT
 from subscriptions.documents.responses import page_response, pdf_response
 from subscriptions.models import Invoice, Payment, Refund
-from subscriptions.payment_selectors import NOT_REFUNDED, payments, refunds, whole_invoices
+from subscriptions.payment_selectors import NOT_REFUNDED, disputes, payments, refunds, whole_invoices
 
 Status = Invoice.Status
 
@@ -73,6 +73,7 @@ def invoice(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
     with scope(visit.merchant.id):
         row = find_invoice(visit, invoice_id)
         given_back = refunds_of(row)
+        disputed = list(disputes(visit.merchant.id, invoice=row)[:100])
         may = possible_with(row, given_back)
     context = {
         "invoice": row,
@@ -80,6 +81,7 @@ def invoice(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
         "now": row.customer.now(),
         "possible": may,
         "refunds": given_back,
+        "disputes": disputed,
         "may_write": visit.may(BILLING_WRITE),
         "stripe_url": stripe_url(visit.merchant, "invoices", row.stripe_id),
     }

@@ -30,7 +30,7 @@ class BusinessForm(PlainForm):
         columns = ("name", "default_currency", "country")
         super().__init__(*args, initial={name: getattr(merchant, name) for name in columns}, **kwargs)
         self.fields["default_currency"].choices = currency_choices(merchant.default_currency)  # type: ignore[attr-defined]  # typed as any field
-        if merchant.is_connected:  # settled with the account
+        if merchant.has_account:  # settled with the account
             del self.fields["country"]
 
 

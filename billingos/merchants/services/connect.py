@@ -1,5 +1,11 @@
 """The merchant's Stripe account: made, taken through Stripe's onboarding, looked at again."""
 
+from copy import copy
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+
 from billingos.common.errors import Conflict
 from billingos.common.locks import held
 from billingos.common.tenancy import scope
@@ -54,8 +60,29 @@ def _note_account(merchant: Merchant, account: str, by: User) -> None:
 
 
 def refresh_account(*, merchant: Merchant) -> ConnectedAccount:
-    """Asks Stripe how the merchant's account stands. Raises NotConnected where there is none."""
+    """Asks Stripe how the merchant's account stands; one that was disconnected and answers is connected again. Raises
+    NotConnected where there is none, or where Stripe does not let us in."""
     if merchant.stripe_account_id is None:
         raise NotConnected("Connect a Stripe account first.")
-    account: ConnectedAccount = settle(merchant, "account", merchant.stripe_account_id).row
+    trying = copy(merchant)
+    trying.deauthorized_at = None
+    account: ConnectedAccount = settle(trying, "account", merchant.stripe_account_id).row
+    if merchant.deauthorized_at and account.deleted_at is None:
+        with scope(merchant.id):
+            note_access(merchant_id=merchant.id, allowed=True, at=timezone.now())
+        merchant.deauthorized_at = None
     return account
+
+
+def note_access(*, merchant_id: UUID, allowed: bool, at: datetime) -> None:
+    """Whether the owner of the merchant's account lets us use it, as of `at`; older word than what is known is passed
+    over. Without access no data are touched: reading goes on, Stripe is called no more. Inside the scope."""
+    merchant = Merchant.objects.select_for_update(no_key=True).get(id=merchant_id)
+    if merchant.is_platform_account or (merchant.access_known_at and at <= merchant.access_known_at):
+        return
+    was_allowed = merchant.deauthorized_at is None
+    merchant.access_known_at, merchant.deauthorized_at = at, None if allowed else at
+    merchant.save(update_fields=["access_known_at", "deauthorized_at"])
+    if allowed != was_allowed:
+        action = "connect.resumed" if allowed else "connect.ended"
+        record_audit(merchant_id=merchant_id, action=action, target=f"account {merchant.stripe_account_id}")

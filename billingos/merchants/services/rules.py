@@ -20,7 +20,7 @@ def update_merchant(*, merchant: Merchant, by: User, **profile: str) -> dict[str
     wanted = checked_profile(**profile)
     with scope(merchant.id):
         row = Merchant.objects.select_for_update(no_key=True).get(id=merchant.id)
-        if row.is_connected and wanted.get("country", row.country) != row.country:
+        if row.has_account and wanted.get("country", row.country) != row.country:
             raise Conflict("The country is settled with the Stripe account.", param="country")
         changes = changes_to(row, wanted)
         if changes:

@@ -42,6 +42,12 @@ def tone(state: str) -> str:
     return tone_of(state)
 
 
+@register.filter(name="words")
+def as_words(name: str) -> str:
+    """product_not_received → Product not received."""
+    return words(name)
+
+
 @register.filter
 def abs_money(amount: int, currency: str) -> str:
     """Without its sign, where words say which way it goes."""
