@@ -1,0 +1,18 @@
+"""Reading what reconciliation has found."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from billingos.reconciliation.models import Drift, ReconciliationRun
+
+
+def runs(merchant_id: UUID) -> QuerySet[ReconciliationRun]:
+    """The merchant's runs, newest first. Inside its scope."""
+    return ReconciliationRun.objects.for_merchant(merchant_id).order_by("-id")
+
+
+def drifts(merchant_id: UUID, **which: Any) -> QuerySet[Drift]:
+    """The merchant's drifts, newest first; `which` narrows them, such as `run=run`. Inside its scope."""
+    return Drift.objects.for_merchant(merchant_id).filter(**which).order_by("-id")
