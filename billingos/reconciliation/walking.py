@@ -51,11 +51,16 @@ class Walk:
             if name in done:
                 continue
             for _ in steps:
-                if self.deadline and time.monotonic() > self.deadline:
+                if self._has_to_leave():
                     return False
             done.append(name)
             self._come_to(name, "", [], {})
+            if self._has_to_leave():
+                return False
         return True
+
+    def _has_to_leave(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
 
     def _legs(self) -> Iterator[tuple[str, Iterator[None]]]:
         """The lists with a name each, and what is gone after all of a type were seen."""
@@ -83,7 +88,8 @@ class Walk:
             else:
                 compared = self._compare_page(leg.object_type, [told(one) for one in page.objects], asked_at)
             self._come_to(leg.name, after, compared, {leg.object_type: len(page.objects)})
-            yield
+            if more:
+                yield
 
     def _after(self, name: str) -> str:
         return str(self.run.cursor.get("after", "")) if self.run.cursor.get("list") == name else ""

@@ -1,0 +1,49 @@
+"""Celery: runs of reconciliation, a minute of each at a time, so that no task is long."""
+
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from billingos.common.errors import BillingError
+from billingos.merchants.selectors import get_merchant
+from billingos.reconciliation.models import ReconciliationRun
+from billingos.reconciliation.services import due, forget_old_runs, reconcile
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 60
+
+
+@shared_task
+def reconcile_merchant(merchant_id: str, kind: str, dry_run: bool) -> None:
+    """A part of a run; then the next one."""
+    try:
+        run = reconcile(merchant=get_merchant(UUID(merchant_id)), kind=kind, dry_run=dry_run, seconds=SECONDS)
+    except BillingError as error:  # another worker is at it, or Stripe is away: the sweep comes back to it
+        log.warning("reconciliation_waits", merchant=merchant_id, code=error.code, reason=error.message)
+        return
+    if run.status == ReconciliationRun.Status.RUNNING:
+        wake(UUID(merchant_id), kind, dry_run)
+
+
+@shared_task
+def reconcile_due() -> None:
+    """Whatever is due, or was left off by a worker that died."""
+    for merchant_id, kind, dry_run in due():
+        wake(merchant_id, kind, dry_run)
+
+
+@shared_task
+def prune_reconciliations() -> None:
+    forget_old_runs()
+
+
+def wake(merchant_id: UUID, kind: str, dry_run: bool) -> None:
+    """Asks a worker to go on. Without Redis the sweep does it, later."""
+    try:
+        reconcile_merchant.apply_async((str(merchant_id), kind, dry_run), retry=False, ignore_result=True)
+    except (RedisError, OperationalError):
+        log.warning("reconciliation_not_woken", merchant=str(merchant_id))
