@@ -202,6 +202,9 @@ SPECTACULAR_SETTINGS = {
         "FirstPaymentEnum": "subscriptions.serializers.lifecycle.FIRST_PAYMENT",
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
         "CreditNoteReasonEnum": "subscriptions.models.CreditNote.Reason",
+        "DriftKindEnum": "billingos.reconciliation.models.Drift.Kind",
+        "ReconciliationKindEnum": "billingos.reconciliation.models.ReconciliationRun.Kind",
+        "ReconciliationStatusEnum": "billingos.reconciliation.models.ReconciliationRun.Status",
         "RefundReasonEnum": "subscriptions.models.Refund.Reason",
         "MigrationProrationEnum": "subscriptions.moving.PRORATIONS",
         "ProrationEnum": "billingos.merchants.models.Proration",
@@ -291,6 +294,8 @@ UNFOLD = {
                 "Platform": [
                     ("Merchants", "storefront", "merchants_merchant"),
                     ("Webhook inbox", "inbox", "webhooks_webhookevent"),
+                    ("Reconciliation", "balance", "reconciliation_reconciliationrun"),
+                    ("Drifts", "difference", "reconciliation_drift"),
                     ("Audit log", "history", "merchants_auditentry"),
                     ("People", "group", "merchants_user"),
                 ],

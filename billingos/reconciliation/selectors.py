@@ -16,3 +16,10 @@ def runs(merchant_id: UUID) -> QuerySet[ReconciliationRun]:
 def drifts(merchant_id: UUID, **which: Any) -> QuerySet[Drift]:
     """The merchant's drifts, newest first; `which` narrows them, such as `run=run`. Inside its scope."""
     return Drift.objects.for_merchant(merchant_id).filter(**which).order_by("-id")
+
+
+def standing_alert(merchant_id: UUID) -> ReconciliationRun | None:
+    """The run that found too much, until a later one finds less. Inside the merchant's scope."""
+    finished = runs(merchant_id).filter(status=ReconciliationRun.Status.FINISHED, dry_run=False)
+    last = finished.defer("cursor", "checked").first()
+    return last if last and last.alert else None
