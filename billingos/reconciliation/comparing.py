@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 TRIES = 10
 UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
+# Redeeming a coupon changes it, and Stripe makes no event of that.
+UNTOLD = {"coupon": ("times_redeemed", "valid"), "promotion_code": ("times_redeemed", "active")}
 GONE = "gone"  # in place of a digest: Stripe no longer has it
 
 
@@ -125,25 +127,27 @@ class Comparer:
             before = snapshots(merchant_id, object_type, [found])[found["id"]]
             rows = ComparedObject.objects.for_merchant(merchant_id).filter(object_type=object_type)
             known = rows.filter(stripe_id=found["id"], equal_at__isnull=False).first()
-            different, after = self._project(found, needed, before)
+            changed, after = self._project(found, needed, before, keep=False)
             theirs, ours = digest_theirs(found), digest_of(before, rules)
-            if different:
+            if different := [one for one in changed if not is_told_by_nobody(object_type, one)]:
                 why = cause or cause_of(
                     merchant_id, found, different, stamp=stamp, known=known, theirs=theirs, ours=ours
                 )
                 self._store(found, different, why, known, repaired=not self.run.dry_run)
+            if changed and not self.run.dry_run:
+                _, after = self._project(found, needed, before, keep=True)
         row = self.seen(object_type, found["id"], known)
-        if different and self.run.dry_run:
+        if changed and self.run.dry_run:
             return row
-        if different:
+        if changed:
             self._tell_the_mirror(found)
         row.theirs, row.ours, row.equal_at = theirs, digest_of(after, rules), timezone.now()
         return row
 
     def _project(
-        self, found: StripeObject, needed: Sequence[StripeObject], before: Snapshot
+        self, found: StripeObject, needed: Sequence[StripeObject], before: Snapshot, *, keep: bool
     ) -> tuple[list[Difference], Snapshot]:
-        """What becomes different, and how it is then. Of a dry run, and of what is equal, nothing stays."""
+        """What becomes different, and how all is then. Nothing of it stays unless it is to `keep`."""
         merchant_id, different, after = self.merchant.id, list[Difference](), before
         try:
             with transaction.atomic():
@@ -156,7 +160,7 @@ class Comparer:
                     bury(merchant_id, found)
                 after = snapshots(merchant_id, found["object"], [found])[found["id"]]
                 different = differences(before, after, is_gone=bool(found.get("deleted")))
-                if self.run.dry_run or not different:
+                if not keep:
                     raise _TakeBack
         except _TakeBack:
             pass
@@ -216,6 +220,11 @@ def told(found: StripeObject) -> StripeObject:
     if found["object"] == "invoice" and found.get("status") != "paid" and not found.get("attempt_count"):
         return {name: value for name, value in found.items() if name != "payments"}
     return found
+
+
+def is_told_by_nobody(object_type: str, one: Difference) -> bool:
+    """Whether Stripe has no event for such a change: it is taken over, and nobody is to blame."""
+    return not one.key.kind and one.field in UNTOLD.get(object_type, ())
 
 
 def is_news(found: StripeObject, *, is_here: bool) -> bool:

@@ -33,6 +33,12 @@ def missed(comparer: Comparer, events: Sequence[Event]) -> list[Event]:
     return found[::-1]
 
 
+def under_way(comparer: Comparer, events: Iterable[Event]) -> set[str]:
+    """The ids of what these events are about, of those that have not come. (Lost ones of before the run are in the
+    inbox by then.)"""
+    return {str(one["data"]["object"].get("id")) for one in _not_here(comparer, events)}
+
+
 def _not_here(comparer: Comparer, events: Iterable[Event]) -> list[Event]:
     merchant_id = comparer.merchant.id
     ids = [one["id"] for one in events]

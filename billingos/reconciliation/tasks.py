@@ -1,4 +1,4 @@
-"""Celery: runs of reconciliation, a minute of each at a time, so that no task is long."""
+"""Celery: runs of reconciliation, a few seconds of each at a time, so that the inbox never waits long for a worker."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from billingos.reconciliation.services import due, forget_old_runs, reconcile
 
 log = structlog.get_logger(__name__)
 
-SECONDS = 60
+SECONDS = 5
 
 
 @shared_task

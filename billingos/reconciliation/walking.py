@@ -15,13 +15,15 @@ from django.utils import timezone
 
 from billingos.common.registries import StripeObject, mirrored_model
 from billingos.common.tenancy import scope
+from billingos.merchants.models import ConnectedAccount
 from billingos.reconciliation.comparing import GONE, Comparer, database_now, digest_theirs, is_news, told
-from billingos.reconciliation.missed import make_up_for, missed
-from billingos.reconciliation.models import ComparedObject, ReconciliationRun
+from billingos.reconciliation.missed import make_up_for, missed, under_way
+from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
 from billingos.reconciliation.snapshots import digest_of, rules_of, snapshots
 from billingos.stripe_gateway.listing import LISTS, Leg, legs, list_page
 
 EVENTS = Leg("event")
+ACCOUNT = "account"
 # Payment methods have no list of their own: they are compared through their events.
 OBJECTS = tuple(kind for kind in LISTS if kind not in {"event", "payment_method"})
 # Those whose lists can be asked for what was made lately.
@@ -69,7 +71,10 @@ class Walk:
             for kind in BY_AGE:
                 yield kind, self._walk(Leg(kind))
             return
+        yield ACCOUNT, self._compare_account()
         for kind in OBJECTS:
+            if f"gone {kind}" in self.run.cursor["done"]:
+                continue  # its test clocks need not be asked for
             for leg in legs(self.comparer.merchant, (kind,)):
                 yield leg.name, self._walk(leg)
             yield f"gone {kind}", self._look_for_the_gone(kind)
@@ -118,6 +123,7 @@ class Walk:
             drifts = self.run.drifts.filter(object_type=object_type, stripe_id__in=ids)
             told_of = set(drifts.values_list("stripe_id", flat=True))
         compared: Compared = []
+        projected: list[str] = []
         for one in objects:
             row = known.get(one["id"])
             if not is_news(one, is_here=bool(here[one["id"]])):
@@ -126,8 +132,34 @@ class Walk:
             if is_left_so or _is_as_it_was(row, digest_theirs(one), digest_of(here[one["id"]], rules)):
                 compared.append(self.comparer.seen(object_type, one["id"], row))
             else:
+                projected.append(one["id"])
                 compared.append(self.comparer.compare(one, object_type, one["id"], asked_at=asked_at))
+        if projected:
+            self._reconsider(object_type, projected)
         return compared
+
+    def _reconsider(self, object_type: str, stripe_ids: Sequence[str]) -> None:
+        """Of what has changed since the run began the event may be on its way still: it did not fail to come."""
+        waits, lost = Drift.Cause.EVENT_WAITS, Drift.Cause.EVENT_NEVER_CAME
+        with scope(self.comparer.merchant.id):
+            rows = self.run.drifts.filter(object_type=object_type, stripe_id__in=stripe_ids, cause=lost)
+            if not rows.exists():
+                return
+        self.comparer.pace.wait()
+        newest = list_page(self.comparer.merchant, EVENTS.object_type).objects
+        with scope(self.comparer.merchant.id):
+            rows.filter(stripe_id__in=under_way(self.comparer, newest)).update(cause=waits)
+
+    def _compare_account(self) -> Iterator[None]:
+        """What Stripe says of the account itself, where it was asked before."""
+        merchant = self.comparer.merchant
+        with scope(merchant.id):
+            here = ConnectedAccount.objects.for_merchant(merchant.id).filter(stripe_id=merchant.stripe_account_id)
+            is_here = here.exists()
+        if is_here:
+            compared = self.comparer.compare(None, "account", str(merchant.stripe_account_id))
+            self._come_to(ACCOUNT, "", [compared], {"account": 1})
+        yield from ()
 
     def _look_for_the_gone(self, object_type: str) -> Iterator[None]:
         """What is here and was in none of Stripe's lists is asked for one by one."""

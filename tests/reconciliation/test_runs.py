@@ -1,6 +1,7 @@
 """How runs behave: killed, overtaken by a webhook, two at once, side by side, and what they cost."""
 
 import json
+import random
 import threading
 import time
 from typing import Any
@@ -10,8 +11,10 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from billingos.common.errors import Conflict, StripeUnavailable
+from billingos.common.registries import handlers_of, witnesses_of
 from billingos.common.tenancy import scope
-from billingos.merchants.models import Merchant
+from billingos.merchants.models import ConnectedAccount, Merchant
+from billingos.merchants.services.connect import refresh_account
 from billingos.reconciliation.comparing import Comparer, database_now
 from billingos.reconciliation.models import ReconciliationRun
 from billingos.reconciliation.pace import Pace
@@ -26,7 +29,8 @@ from customers.sync import sync_customer
 from tests.fixtures import Api, Deliveries, connected_merchant
 from tests.reconciliation.test_walk import found_by, spoil, state_of, told
 from tests.scenes import Scene, paying_customer
-from tests.webhooks.events import customer
+from tests.webhooks.events import customer, take_in
+from tests.webhooks.test_storm import assert_equal_to_stripe, live
 
 
 class Killed(BaseException):
@@ -253,3 +257,58 @@ def test_an_event_that_waits_or_failed_is_the_cause(scene: Scene) -> None:
         WebhookEvent.objects.filter(merchant=merchant, status="pending").update(status="failed")
     run = reconcile(merchant=merchant, dry_run=True)
     assert {drift.cause for drift in found_by(run)} == {"event_failed"}
+
+
+def test_an_event_on_its_way_has_not_failed_to_come(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    merchant, v1 = scene.api.merchant, scene.stripe_client.v1
+    lost, moving = make_customers(scene, 2)
+    reconcile(merchant=merchant)
+    v1.customers.update(lost, {"name": "Lost"}, scene.account)
+    scene.deliveries.pop()
+
+    def as_something_happens(merchant: Merchant, object_type: str, *args: Any, **options: Any) -> Any:
+        if object_type == "customer":
+            v1.customers.update(moving, {"name": "Moving"}, scene.account)
+        return list_page(merchant, object_type, *args, **options)
+
+    monkeypatch.setattr("billingos.reconciliation.walking.list_page", as_something_happens)
+    run = reconcile(merchant=merchant)
+    causes = {drift.stripe_id: drift.cause for drift in found_by(run)}
+    assert (causes[lost], causes[moving]) == ("event_never_came", "event_waits")
+
+
+def test_the_account_itself_is_compared(scene: Scene) -> None:
+    merchant = scene.api.merchant
+    refresh_account(merchant=merchant)
+    assert reconcile(merchant=merchant).checked["account"] == 1
+    spoil(merchant, ConnectedAccount, str(merchant.stripe_account_id), requirements_due=["invented"])
+    assert told(reconcile(merchant=merchant)) == {("account", "", "requirements_due")}
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "months"),
+    [pytest.param(4, 2, id="small"), pytest.param(40, 12, id="full", marks=pytest.mark.long)],
+)
+def test_after_a_storm_with_losses_all_is_as_stripe_has_it(
+    api: Api, stripe_client: Any, deliveries: Deliveries, subscriptions: int, months: int
+) -> None:
+    """A tenth of the events is dropped, the rest comes shuffled: what was dropped is found, and no difference stays."""
+    chance = random.Random(subscriptions)
+    live(api, stripe_client, subscriptions, months)
+    sent = deliveries.pop()
+    kept = [one for one in sent if chance.random() > 0.1]
+    dropped = {json.loads(body)["id"] for body, _ in sent} - {json.loads(body)["id"] for body, _ in kept}
+    chance.shuffle(kept)
+    for one in kept:
+        take_in(*one)
+    deliveries.flush()
+    run = reconcile(merchant=api.merchant)
+    handled = {one["id"] for one in (json.loads(body) for body, _ in sent) if is_handled(one["type"])}
+    assert {drift.stripe_id for drift in found_by(run) if drift.object_type == "event"} == dropped & handled
+    deliveries.flush()
+    assert_equal_to_stripe(api.merchant, stripe_client)
+    assert [str(drift) for drift in found_by(reconcile(merchant=api.merchant))] == []
+
+
+def is_handled(event_type: str) -> bool:
+    return bool(handlers_of(event_type) or witnesses_of(event_type))

@@ -1,21 +1,24 @@
 """What reconciliation finds and repairs: rows that were spoilt here, and what Stripe alone has."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
 from billingos.reconciliation.models import Drift, ReconciliationRun
 from billingos.reconciliation.selectors import drifts
 from billingos.reconciliation.services import reconcile
+from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
 from entitlements.models import Entitlement
-from subscriptions.models import Invoice, Price, Subscription, SubscriptionItem
+from subscriptions.models import Coupon, Invoice, Price, Subscription, SubscriptionItem
 from tests.mirrored.compare import Truth, assert_rows_are
 from tests.scenes import Scene
 
@@ -202,3 +205,24 @@ def test_the_command(scene: Scene) -> None:
 def test_the_command_refuses_an_unknown_merchant(committed_db: None) -> None:
     with pytest.raises(CommandError, match="no merchant with the slug 'nobody'"):
         call_command("reconcile", "--merchant", "nobody")
+
+
+def test_how_often_a_coupon_was_redeemed_is_taken_over_silently(scene: Scene) -> None:
+    v1, merchant = scene.stripe_client.v1, scene.api.merchant
+    coupon = v1.coupons.create({"percent_off": 10, "duration": "forever"}, scene.account)
+    v1.subscriptions.update(scene.subscription["stripe_id"], {"discounts": [{"coupon": coupon.id}]}, scene.account)
+    scene.deliveries.flush()
+    assert found_by(reconcile(merchant=merchant)) == []
+    with scope(merchant.id):
+        assert Coupon.objects.for_merchant(merchant.id).get(stripe_id=coupon.id).times_redeemed == 1
+
+
+def test_without_an_earlier_run_a_change_by_hand_is_known_by_its_time(scene: Scene) -> None:
+    merchant = scene.api.merchant
+    with scope(merchant.id):  # its events were done an hour ago, its row was written then
+        WebhookEvent.objects.filter(merchant=merchant).update(processed_at=timezone.now() - timedelta(hours=1))
+        Customer.objects.for_merchant(merchant.id).update(stripe_written_at=None)
+    spoil(merchant, Customer, scene.customer["stripe_id"], name="By hand")
+    for dry_run in (True, False):
+        (drift,) = found_by(reconcile(merchant=merchant, dry_run=dry_run))
+        assert (drift.field, drift.cause) == ("name", "changed_here")
