@@ -43,7 +43,7 @@ class RunsView(MerchantView):
         merchant, body = merchant_of(request), valid_body(CreateRun, request.data)
         with scope(merchant.id):
             run = request_run(merchant=merchant, api_key=key_of(request), **body)
-            transaction.on_commit(lambda: wake(merchant.id, run.kind, run.dry_run))
+            transaction.on_commit(lambda: wake(merchant.id, run.id))
             return Response(RunSerializer(run).data, status=201)
 
 

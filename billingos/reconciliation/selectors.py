@@ -19,7 +19,9 @@ def drifts(merchant_id: UUID, **which: Any) -> QuerySet[Drift]:
 
 
 def standing_alert(merchant_id: UUID) -> ReconciliationRun | None:
-    """The run that found too much, until a later one finds less. Inside the merchant's scope."""
+    """The newest run that found something, while too much was found within an hour. Inside the merchant's scope."""
     finished = runs(merchant_id).filter(status=ReconciliationRun.Status.FINISHED, dry_run=False)
     last = finished.defer("cursor", "checked").first()
-    return last if last and last.alert else None
+    if last is None or not last.alert:
+        return None
+    return last if last.drift_count else finished.filter(drift_count__gt=0).defer("cursor", "checked").first()

@@ -30,31 +30,48 @@ OVERLAP = timedelta(minutes=10)  # with the run before: clocks differ, and Strip
 FIRST_SPAN = timedelta(days=1)  # of an incremental run without one before it
 RESUMABLE_FOR = timedelta(days=1)
 INTERVAL = timedelta(hours=1)  # between incremental runs
+LEFT_OFF = timedelta(minutes=1)  # without a page that was committed: whoever was at it is gone
 RETENTION = timedelta(days=90)
 
 
-def reconcile(
-    *, merchant: Merchant, kind: str = Kind.FULL, dry_run: bool = False, seconds: float | None = None
-) -> ReconciliationRun:
+def reconcile(*, merchant: Merchant, kind: str = Kind.FULL, dry_run: bool = False) -> ReconciliationRun:
     """Compares the merchant's rows with Stripe, and unless it is a `dry_run` repairs what differs.
 
-    Goes on with a run of the same kind that was left off, if there is one. After `seconds` it leaves off itself: its
-    status is `running` then, and a later call goes on. Raises Conflict while another process is at it, and a
-    BillingError where Stripe cannot be asked.
+    Goes on with a run of the same kind that was left off, if there is one. Raises Conflict while another process is at
+    it, and a BillingError where Stripe cannot be asked: such a run is left off.
     """
     options_for(merchant)
-    with held(f"reconcile/{merchant.id}") as mine:
+    with held(_name(merchant)) as mine:
         if not mine:
             raise under_way()
         run = begin_run(merchant=merchant, kind=kind, dry_run=dry_run)
-        deadline = None if seconds is None else time.monotonic() + seconds
-        try:
-            if Walk(Comparer(merchant, run), deadline).go():
-                _finish(run)
-        except BillingError as error:
-            _note_error(run, error)
-            raise
+        _work(merchant, run, None)
     return run
+
+
+def go_on(*, merchant: Merchant, run_id: UUID, seconds: float) -> bool:
+    """Works at a run for so long; whether more is to be done. Nothing is while another process is at it, or after its
+    end. Raises a BillingError where Stripe cannot be asked."""
+    with held(_name(merchant)) as mine:
+        with scope(merchant.id):
+            run = ReconciliationRun.objects.for_merchant(merchant.id).filter(id=run_id, status=Status.RUNNING).first()
+        if not mine or run is None:
+            return False
+        _work(merchant, run, time.monotonic() + seconds)
+    return run.status == Status.RUNNING
+
+
+def _name(merchant: Merchant) -> str:
+    return f"reconcile/{merchant.id}"
+
+
+def _work(merchant: Merchant, run: ReconciliationRun, deadline: float | None) -> None:
+    try:
+        if Walk(Comparer(merchant, run), deadline).go():
+            _finish(run)
+    except BillingError as error:
+        _note_error(run, error)
+        raise
 
 
 def request_run(
@@ -112,10 +129,11 @@ def due() -> list[tuple[UUID, str, bool]]:
 def _due(
     runs: Sequence[ReconciliationRun], made_at: datetime, night: datetime, now: datetime
 ) -> tuple[str, bool] | None:
-    """`runs` are the merchant's latest; a merchant's first night and hour begin with it."""
+    """`runs` are the merchant's latest; a merchant's first night and hour begin with it. A run that moves is left to
+    those who are at it."""
     for run in runs:
         if run.status == Status.RUNNING and run.started_at >= now - RESUMABLE_FOR:
-            return run.kind, run.dry_run
+            return (run.kind, run.dry_run) if run.updated_at < now - LEFT_OFF else None
     begun = [run.started_at for run in runs if not run.dry_run]
     nights = [run.started_at for run in runs if run.kind == Kind.FULL and not run.dry_run]
     if max([made_at, *nights]) < night:

@@ -9,8 +9,7 @@ from redis.exceptions import RedisError
 
 from billingos.common.errors import BillingError
 from billingos.merchants.selectors import get_merchant
-from billingos.reconciliation.models import ReconciliationRun
-from billingos.reconciliation.services import due, forget_old_runs, reconcile
+from billingos.reconciliation.services import begin_run, due, forget_old_runs, go_on
 
 log = structlog.get_logger(__name__)
 
@@ -18,22 +17,22 @@ SECONDS = 5
 
 
 @shared_task
-def reconcile_merchant(merchant_id: str, kind: str, dry_run: bool) -> None:
+def reconcile_merchant(merchant_id: str, run_id: str) -> None:
     """A part of a run; then the next one."""
     try:
-        run = reconcile(merchant=get_merchant(UUID(merchant_id)), kind=kind, dry_run=dry_run, seconds=SECONDS)
-    except BillingError as error:  # another worker is at it, or Stripe is away: the sweep comes back to it
+        more = go_on(merchant=get_merchant(UUID(merchant_id)), run_id=UUID(run_id), seconds=SECONDS)
+    except BillingError as error:  # while Stripe is away: the sweep comes back to it
         log.warning("reconciliation_waits", merchant=merchant_id, code=error.code, reason=error.message)
         return
-    if run.status == ReconciliationRun.Status.RUNNING:
-        wake(UUID(merchant_id), kind, dry_run)
+    if more:
+        wake(UUID(merchant_id), UUID(run_id))
 
 
 @shared_task
 def reconcile_due() -> None:
     """Whatever is due, or was left off by a worker that died."""
     for merchant_id, kind, dry_run in due():
-        wake(merchant_id, kind, dry_run)
+        wake(merchant_id, begin_run(merchant=get_merchant(merchant_id), kind=kind, dry_run=dry_run).id)
 
 
 @shared_task
@@ -41,9 +40,9 @@ def prune_reconciliations() -> None:
     forget_old_runs()
 
 
-def wake(merchant_id: UUID, kind: str, dry_run: bool) -> None:
+def wake(merchant_id: UUID, run_id: UUID) -> None:
     """Asks a worker to go on. Without Redis the sweep does it, later."""
     try:
-        reconcile_merchant.apply_async((str(merchant_id), kind, dry_run), retry=False, ignore_result=True)
+        reconcile_merchant.apply_async((str(merchant_id), str(run_id)), retry=False, ignore_result=True)
     except (RedisError, OperationalError):
         log.warning("reconciliation_not_woken", merchant=str(merchant_id))

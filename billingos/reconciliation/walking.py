@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from billingos.common.errors import InvalidRequest
 from billingos.common.registries import StripeObject, mirrored_model
 from billingos.common.tenancy import scope
 from billingos.merchants.models import ConnectedAccount
@@ -20,7 +21,7 @@ from billingos.reconciliation.comparing import GONE, Comparer, database_now, dig
 from billingos.reconciliation.missed import make_up_for, missed, under_way
 from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
 from billingos.reconciliation.snapshots import digest_of, rules_of, snapshots
-from billingos.stripe_gateway.listing import LISTS, Leg, legs, list_page
+from billingos.stripe_gateway.listing import LISTS, Leg, Page, legs, list_page
 
 EVENTS = Leg("event")
 ACCOUNT = "account"
@@ -85,7 +86,7 @@ class Walk:
         while more:
             self.comparer.pace.wait()
             asked_at = database_now()
-            page = list_page(self.comparer.merchant, leg.object_type, {**leg.filters, **self._lately(leg)}, after=after)
+            page = self._page(leg, after)
             more = page.more and bool(page.objects)
             after = page.objects[-1]["id"] if page.objects else after
             if leg == EVENTS:
@@ -95,6 +96,16 @@ class Walk:
             self._come_to(leg.name, after, compared, {leg.object_type: len(page.objects)})
             if more:
                 yield
+
+    def _page(self, leg: Leg, after: str) -> Page:
+        """From the beginning again if the object that the run has come to is gone."""
+        filters = {**leg.filters, **self._lately(leg)}
+        try:
+            return list_page(self.comparer.merchant, leg.object_type, filters, after=after)
+        except InvalidRequest:
+            if not after:
+                raise
+            return list_page(self.comparer.merchant, leg.object_type, filters)
 
     def _after(self, name: str) -> str:
         return str(self.run.cursor.get("after", "")) if self.run.cursor.get("list") == name else ""

@@ -18,7 +18,7 @@ from billingos.merchants.services.connect import refresh_account
 from billingos.reconciliation.comparing import Comparer, database_now
 from billingos.reconciliation.models import ReconciliationRun
 from billingos.reconciliation.pace import Pace
-from billingos.reconciliation.services import begin_run, reconcile
+from billingos.reconciliation.services import begin_run, go_on, reconcile
 from billingos.reconciliation.walking import Walk
 from billingos.stripe_gateway.client import client
 from billingos.stripe_gateway.listing import list_page
@@ -194,12 +194,12 @@ def test_while_stripe_is_away_a_run_waits(scene: Scene, settings: Any) -> None:
 def test_a_run_leaves_off_and_goes_on(scene: Scene) -> None:
     merchant = scene.api.merchant
     make_customers(scene, 3)
-    first = reconcile(merchant=merchant, seconds=0)
-    assert first.status == "running"
+    begun = begin_run(merchant=merchant, kind="full", dry_run=False)
     turns = 1
-    while reconcile(merchant=merchant, seconds=0).status == "running":
+    while go_on(merchant=merchant, run_id=begun.id, seconds=0):
         turns += 1
-    assert turns > 3
+    assert turns > 10
+    assert not go_on(merchant=merchant, run_id=begun.id, seconds=0)  # after its end nothing begins
     with scope(merchant.id):
         run = ReconciliationRun.objects.for_merchant(merchant.id).get()
     assert (run.status, run.checked["customer"]) == ("finished", 4)

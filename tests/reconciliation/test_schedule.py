@@ -39,7 +39,9 @@ def age(merchant: Merchant, days: int = 3) -> None:
         Merchant.objects.filter(id=merchant.id).update(created_at=timezone.now() - timedelta(days=days))
 
 
-def test_full_runs_come_at_night_and_incremental_ones_each_hour(committed_db: None, settings: Any) -> None:
+def test_full_runs_come_at_night_and_incremental_ones_each_hour(
+    committed_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = timezone.now()
     settings.RECONCILE_FULL_HOUR = now.hour
     merchant = MerchantFactory.create()
@@ -58,7 +60,9 @@ def test_full_runs_come_at_night_and_incremental_ones_each_hour(committed_db: No
     assert due_for(merchant) == []
     with scope(merchant.id):
         ReconciliationRun.objects.for_merchant(merchant.id).filter(id=run.id).update(status="running")
-    assert due_for(merchant) == [("full", False)]  # left off
+    assert due_for(merchant) == []  # somebody is at it
+    monkeypatch.setattr("billingos.reconciliation.services.LEFT_OFF", timedelta(0))
+    assert due_for(merchant) == [("full", False)]  # nobody is
 
 
 def test_who_is_not_connected_or_suspended_is_left_out(committed_db: None) -> None:
@@ -99,7 +103,7 @@ def test_the_task_goes_on_where_another_left_off(scene: Scene) -> None:
     run = request_run(merchant=merchant)
     with pytest.raises(Conflict):
         request_run(merchant=merchant)
-    reconcile_merchant(str(merchant.id), run.kind, run.dry_run)
+    reconcile_merchant(str(merchant.id), str(run.id))
     with scope(merchant.id):
         run.refresh_from_db()
         assert AuditEntry.objects.filter(merchant=merchant, action="reconciliation.requested").exists()

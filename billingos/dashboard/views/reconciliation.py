@@ -28,10 +28,10 @@ KINDS = {
     Drift.Kind.MISSING_THERE: "Missing in Stripe",
 }
 CAUSES = {
-    Drift.Cause.EVENT_NEVER_CAME: "An event never came",
-    Drift.Cause.EVENT_FAILED: "An event could not be applied",
-    Drift.Cause.EVENT_WAITS: "An event waits in the inbox",
-    Drift.Cause.CHANGED_HERE: "Changed here, by hand or by a fault",
+    Drift.Cause.EVENT_NEVER_CAME: "Event never came",
+    Drift.Cause.EVENT_FAILED: "Event failed",
+    Drift.Cause.EVENT_WAITS: "Event waits",
+    Drift.Cause.CHANGED_HERE: "Changed here",
     Drift.Cause.UNKNOWN: "Not known",
 }
 TYPES = {"payment_intent": "Payment", "entitlements.feature": "Feature", "test_helpers.test_clock": "Test clock"}
@@ -57,6 +57,7 @@ class Row:
 
     drift: Drift
     title: str
+    part: str
     ours: str
     stripes: str
     cause: str
@@ -106,7 +107,7 @@ def reconciliation_run(visit: Visit, run_id: UUID) -> HttpResponseBase:
         "rows": [row_of(drift) for drift in page.rows],
         "fields": fields[:MOST_FIELDS],
         "more_fields": len(fields) - MOST_FIELDS,
-        "checked": [(type_words(kind), count) for kind, count in run.checked.items()],
+        "checked": sorted((type_words(kind), count) for kind, count in run.checked.items() if count),
         "can_export": visit.may(EXPORT),
     }
     return visit.render("dashboard/reconciliation/detail.html", context)
@@ -117,7 +118,7 @@ def run_reconciliation(visit: Visit) -> HttpResponseBase:
     asked = None
     with visit.told():
         asked = request_run(merchant=visit.merchant, dry_run="dry_run" in visit.request.POST, by=visit.user)
-        wake(visit.merchant.id, asked.kind, asked.dry_run)
+        wake(visit.merchant.id, asked.id)
     return visit.redirect("reconciliation_run", run_id=asked.id) if asked else visit.redirect("reconciliation")
 
 
@@ -143,18 +144,21 @@ def row_of(drift: Drift) -> Row:
     return Row(
         drift,
         field_words(drift.object_type, drift.part, drift.field, drift.kind),
-        value_words(drift.ours),
-        value_words(drift.stripes),
+        drift.part.partition(" ")[2],
+        "here" if drift.kind == Drift.Kind.MISSING_THERE else value_words(drift.ours),
+        "there" if drift.kind == Drift.Kind.MISSING_HERE and not drift.stripes else value_words(drift.stripes),
         CAUSES[Drift.Cause(drift.cause)],
     )
 
 
 def value_words(value: Any) -> str:
-    """As people read it: nothing, a yes or no, text, an instant without its seconds' fractions; else JSON."""
-    if value is None or value == "":
+    """As people read it: nothing, a yes or no, text, what an event is about; else JSON."""
+    if value in (None, ""):
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict) and value.keys() >= {"object", "id"}:
+        return f"{type_words(value['object']).lower()} {value['id']}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
