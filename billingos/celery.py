@@ -27,6 +27,8 @@ app.conf.beat_schedule = {
     "prune-portal-sessions": {"task": "customers.tasks.prune_portal_sessions", "schedule": 3600.0},
     "follow-versions": {"task": "entitlements.tasks.follow_versions", "schedule": 60.0},
     "expire-checkouts": {"task": "subscriptions.tasks.expire_checkouts", "schedule": 60.0},
+    "reconcile-due": {"task": "billingos.reconciliation.tasks.reconcile_due", "schedule": 300.0},
+    "prune-reconciliations": {"task": "billingos.reconciliation.tasks.prune_reconciliations", "schedule": 3600.0},
     "wake-migrations": {"task": "subscriptions.tasks.wake_migrations", "schedule": 30.0},
     "make-usage-partitions": {"task": "usage.tasks.make_partitions", "schedule": 24 * 3600.0},
 }

@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "usage",
     "entitlements",
     "insights",
+    "billingos.reconciliation",
     "billingos.dashboard",
     "billingos.portal",
     "billingos.demo",
@@ -175,6 +176,15 @@ INBOX_MAX_LAG_SECONDS = env.int("INBOX_MAX_LAG_SECONDS", default=60)
 # --- Metrics --------------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
+# --- Reconciliation -------------------------------------------------------------------------------------------------
+RECONCILE_REQUESTS_PER_SECOND = env.float("RECONCILE_REQUESTS_PER_SECOND", default=30.0 if STRIPE_LIVE_MODE else 7.0)
+RECONCILE_GRACE_SECONDS = env.int("RECONCILE_GRACE_SECONDS", default=10)
+RECONCILE_FULL_HOUR = env.int("RECONCILE_FULL_HOUR", default=3)
+RECONCILE_WARNING_DRIFTS = env.int("RECONCILE_WARNING_DRIFTS", default=5)
+RECONCILE_CRITICAL_DRIFTS = env.int("RECONCILE_CRITICAL_DRIFTS", default=50)
+if RECONCILE_REQUESTS_PER_SECOND <= 0 or not 0 <= RECONCILE_FULL_HOUR < 24:
+    raise ImproperlyConfigured("RECONCILE_REQUESTS_PER_SECOND must be above 0, RECONCILE_FULL_HOUR from 0 to 23.")
+
 # --- API ------------------------------------------------------------------------------------------------------------
 API_RATE_LIMIT_PER_MINUTE = env.int("API_RATE_LIMIT_PER_MINUTE", default=6000)
 REST_FRAMEWORK = {
@@ -205,6 +215,9 @@ SPECTACULAR_SETTINGS = {
         "FirstPaymentEnum": "subscriptions.serializers.lifecycle.FIRST_PAYMENT",
         "InvoiceStatusEnum": "subscriptions.models.Invoice.Status",
         "CreditNoteReasonEnum": "subscriptions.models.CreditNote.Reason",
+        "DriftKindEnum": "billingos.reconciliation.models.Drift.Kind",
+        "ReconciliationKindEnum": "billingos.reconciliation.models.ReconciliationRun.Kind",
+        "ReconciliationStatusEnum": "billingos.reconciliation.models.ReconciliationRun.Status",
         "RefundReasonEnum": "subscriptions.models.Refund.Reason",
         "MigrationProrationEnum": "subscriptions.moving.PRORATIONS",
         "ProrationEnum": "billingos.merchants.models.Proration",
@@ -294,6 +307,8 @@ UNFOLD = {
                 "Platform": [
                     ("Merchants", "storefront", "merchants_merchant"),
                     ("Webhook inbox", "inbox", "webhooks_webhookevent"),
+                    ("Reconciliation", "balance", "reconciliation_reconciliationrun"),
+                    ("Drifts", "difference", "reconciliation_drift"),
                     ("Audit log", "history", "merchants_auditentry"),
                     ("People", "group", "merchants_user"),
                 ],

@@ -7,6 +7,8 @@ from billingos.common.tenancy import scope
 from billingos.merchants.models import Membership
 from billingos.merchants.services.connect import refresh_account
 from billingos.merchants.services.team import invite_member
+from billingos.reconciliation.services import reconcile
+from customers.models import Customer
 from subscriptions.models import CheckoutSession, SubscriptionItem, VersionMigration, VersionMigrationStep
 from subscriptions.sync import sync_dispute
 from tests.factories import unique
@@ -50,6 +52,9 @@ def fill_the_mirror(scene: Scene) -> None:
     v1.tax_rates.create({"display_name": "VAT", "percentage": 19, "inclusive": False}, account)
     scene.deliveries.flush()
     merchant_id = scene.api.merchant.id
+    with scope(merchant_id):
+        Customer.objects.for_merchant(merchant_id).update(name="Spoilt")
+    reconcile(merchant=scene.api.merchant)
     with scope(merchant_id):
         sync_dispute(merchant_id, {**DISPUTE, "id": unique("dp_"), "payment_intent": intent})
         item = SubscriptionItem.objects.select_related("version", "subscription", "price").get()

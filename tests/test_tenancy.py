@@ -257,6 +257,7 @@ def test_every_address_that_takes_an_id_hides_other_merchants_objects(scene: Sce
         "refund_id": refund,
         "credit_note_id": note,
         "feature_id": scene.api.found("/features")["data"][0],
+        "run_id": {**scene.api.found("/reconciliation/runs")["data"][0], "stripe_id": ""},
         "session_id": scene.api.made(
             "/checkout/sessions", {"price": scene.price["id"], "success_url": "https://shop.example/"}
         ),
@@ -306,6 +307,7 @@ def test_every_page_is_for_the_merchants_own_people_and_hides_other_merchants_ob
         "invoice_id": scene.api.found("/invoices")["data"][0]["id"],
         "meter_id": scene.api.found("/meters")["data"][0]["id"],
         "insight_id": scene.api.found("/insights")["data"][0]["id"],
+        "run_id": scene.api.found("/reconciliation/runs")["data"][0]["id"],
     }
     with scope(merchant.id):
         things |= {

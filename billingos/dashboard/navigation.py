@@ -36,6 +36,7 @@ ENTRIES: Sequence[tuple[str, Sequence[Entry]]] = (
         (
             Entry("api_keys", "API keys", "key", "keys.manage"),
             Entry("inbox", "Webhook inbox", "inbox"),
+            Entry("reconciliation", "Reconciliation", "balance"),
         ),
     ),
     (

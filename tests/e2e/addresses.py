@@ -92,7 +92,11 @@ GIVEN: Mapping[str, Mapping[str, str]] = {
     "dashboard:invitation": {"token": "of-the-walk"},
     "portal:card-added": {"signed": "expired"},
 }
-MADE: Mapping[str, tuple[str, ...]] = {"portal:link": ("token",), "checkout:free": ("signed",)}
+MADE: Mapping[str, tuple[str, ...]] = {
+    "portal:link": ("token",),
+    "checkout:free": ("signed",),
+    "dashboard:reconciliation_run": ("run_id",),
+}
 # More to look at than the plain address: a search that finds something, one that finds nothing, a filter.
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dashboard:audit": ("q=nothing-is-called-so",),
@@ -103,6 +107,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dashboard:insights": ("status=all", "status=resolved&severity=info"),
     "dashboard:meter": ("days=90", "live=1"),
     "dashboard:products": ("q=nothing-is-called-so",),
+    "dashboard:reconciliation_run": ("q=nothing-is-called-so",),
     "dashboard:subscriptions": ("status=canceled", "q=nobody-is-called-so"),
     "dashboard:invoice_document": ("type=receipt",),
     "dashboard:usage": ("q=nothing-is-called-so",),

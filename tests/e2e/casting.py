@@ -30,6 +30,8 @@ from billingos.merchants.services import add_member, create_merchant
 from billingos.merchants.services.keys import key_digest
 from billingos.portal.checkouts import signed_id
 from billingos.portal.demo import customers_on_offer
+from billingos.reconciliation.models import ReconciliationRun
+from billingos.reconciliation.services import reconcile
 from billingos.stripe_gateway.accounts import create_account
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
@@ -220,11 +222,21 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
     return {
         "checkout:free": {"signed": signed_id(_free_till(merchant))},
         "dashboard:invoice_document": {"invoice_id": str(bill.id)},
+        "dashboard:reconciliation_run": {"run_id": str(_run(merchant).id)},
         "portal:link": {"token": link.link_token},
         "portal:invoice-document": {"invoice_id": str(bill.id)},
         "portal:invoice-pdf": {"invoice_id": str(bill.id)},
         "portal:cancel": {"subscription_id": str(own.id)},
     }
+
+
+def _run(merchant: Merchant) -> ReconciliationRun:
+    """One that has found something: a customer's name was spoilt."""
+    with scope(merchant.id):
+        one = Customer.objects.for_merchant(merchant.id).filter(test_clock=None, deleted_at=None).first()
+        found = one or Customer.objects.for_merchant(merchant.id).filter(deleted_at=None)[0]
+        Customer.objects.filter(id=found.id).update(name="Spoilt")
+    return reconcile(merchant=merchant)
 
 
 # --- Pages that nobody can ask for -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from billingos.merchants.services import add_member, create_api_key
 from billingos.merchants.services.team import invite_member
 from subscriptions.models import Subscription
 from tests.factories import MerchantFactory, UserFactory, unique
+from tests.pages.filling import add_reconciliation
 from tests.pages.looking import add_customers, subscribe
 from tests.pages.test_ops import add_events
 
@@ -62,6 +63,7 @@ class Business:
             "invitation_id": invitation.id,
             "customer_id": customer.id,
             "subscription_id": subscription.id,
+            "run_id": add_reconciliation(self.merchant, drifts=1).id,
             "event_id": add_events(self.merchant, 1, status="failed")[0].id,
         }
 

@@ -6,10 +6,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from django.utils import timezone
+
 from billingos.common.money import spread
 from billingos.common.periods import calendar_month
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
+from billingos.reconciliation.models import Drift, ReconciliationRun
 from customers.models import Customer
 from entitlements.models import Feature, ProductFeature
 from insights.models import Insight
@@ -184,3 +187,35 @@ def add_insights(customer: Customer, count: int, **fields: Any) -> list[Insight]
             )
             for number in range(count)
         )
+
+
+def add_reconciliation(merchant: Merchant, *, drifts: int = 0, **fields: Any) -> ReconciliationRun:
+    now = timezone.now()
+    defaults = {
+        "kind": "full",
+        "status": "finished",
+        "started_at": now,
+        "finished_at": now,
+        "checked": {"customer": 12, "event": 30},
+        "drift_count": drifts,
+    }
+    with scope(merchant.id):
+        run = ReconciliationRun.objects.create(merchant=merchant, **{**defaults, **fields})
+        Drift.objects.bulk_create(
+            Drift(
+                merchant=merchant,
+                run=run,
+                object_type="customer",
+                stripe_id=f"cus_{number}",
+                field="email",
+                ours="old@example.com",
+                stripes="<b>new@example.com</b>",
+                kind="different",
+                cause="event_never_came",
+                since=now - timedelta(days=2),
+                found_at=now,
+                repaired_at=now,
+            )
+            for number in range(drifts)
+        )
+    return run

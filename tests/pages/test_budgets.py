@@ -17,7 +17,7 @@ from subscriptions.models import Invoice, Product, ProductVersion, Subscription
 from tests.e2e.addresses import Area, Route, routes_in
 from tests.factories import UserFactory, unique
 from tests.pages.filling import add_events as add_usage
-from tests.pages.filling import add_insights, add_meters, add_price, add_products, subscribe_to
+from tests.pages.filling import add_insights, add_meters, add_price, add_products, add_reconciliation, subscribe_to
 from tests.pages.joining import add_invitations, add_members
 from tests.pages.looking import BUDGET, START, add_customers, statements
 from tests.pages.test_customer import fill as fill_customer
@@ -34,7 +34,7 @@ QUERIES = {"dashboard:choose": "?all"}
 SENDS_ON = {"portal:card-added"}
 # It asks Stripe and writes down the answer.
 BUDGETS = {"dashboard:connect_done": BUDGET + 1}
-EXPORTS = {"customers", "customer_invoices", "subscriptions", "inbox", "audit"}
+EXPORTS = {"customers", "customer_invoices", "subscriptions", "inbox", "reconciliation_run", "audit"}
 
 
 class Company:
@@ -72,6 +72,7 @@ class Company:
             "meter_id": self.meter.id,
             "key_id": key.id,
             "event_id": event.id,
+            "run_id": add_reconciliation(self.merchant, drifts=1).id,
             "membership_id": self.colleague.id,
             "invitation_id": invitation.id,
         }
@@ -107,6 +108,7 @@ class Company:
         self.use(others)
         add_insights(self.customer, count)
         add_events(self.merchant, count, status="failed")
+        add_reconciliation(self.merchant, drifts=count)
         self.staff(count)
 
     def sell(self, customers: list[Customer]) -> None:

@@ -9,12 +9,13 @@ from billingos.common.tenancy import scope
 from billingos.dashboard.urls import urlpatterns
 from billingos.merchants.models import ApiKey, BillingSettings, Invitation, Membership, Merchant
 from billingos.merchants.roles import role_allows
+from billingos.reconciliation.models import ReconciliationRun
 from billingos.webhooks.models import WebhookEvent
 from tests.pages.business import ROLES, Business, filled
 from tests.pages.looking import assert_strict, text_of
 from tests.pages.test_business import CHANGES
 
-MODULES = ("api_keys", "audit", "inbox", "onboarding", "settings", "team")
+MODULES = ("api_keys", "audit", "inbox", "onboarding", "reconciliation", "settings", "team")
 EVENT = object()  # stands for the id of an event
 ROUTES = {
     str(entry.name): str(entry.pattern)
@@ -32,6 +33,9 @@ PAGES: dict[str, tuple[str | None, str | None, dict[str, Any]]] = {
     "replay_failed": ("webhooks.replay", "webhooks.replay", {}),
     "event": ("read", None, {}),
     "replay_event": (None, "webhooks.replay", {}),
+    "reconciliation": ("read", None, {}),
+    "reconciliation_run": ("read", None, {}),
+    "run_reconciliation": (None, "webhooks.replay", {}),
     "team": ("read", None, {}),
     "invite": ("team.manage", "team.manage", {"email": "new@example.com", "role": "viewer"}),
     "member_role": ("team.manage", "team.manage", {"role": "developer"}),
@@ -69,6 +73,7 @@ def state_of(merchant: Merchant) -> dict[str, Any]:
             "invitations": list(
                 Invitation.objects.for_merchant(merchant.id).order_by("id").values("email", "digest", "revoked_at")
             ),
+            "runs": ReconciliationRun.objects.for_merchant(merchant.id).count(),
             "events": list(WebhookEvent.objects.filter(merchant_id=merchant.id).order_by("id").values("status")),
         }
 

@@ -12,6 +12,7 @@ from djstripe import models as djstripe
 from billingos.common.ops_admin import OpsModelAdmin
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import AuditEntry, Merchant, User
+from billingos.reconciliation.models import Drift, ReconciliationRun
 from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
 from subscriptions.models import Dispute, Subscription
@@ -20,6 +21,7 @@ from tests.factories import MerchantFactory, unique
 from tests.filling import DISPUTE
 from tests.fixtures import Api
 from tests.pages.conftest import SignIn
+from tests.pages.filling import add_reconciliation
 from tests.pages.looking import BUDGET, add_customers, statements, subscribe, text_of
 
 SERVED: set[Any] = {
@@ -27,6 +29,8 @@ SERVED: set[Any] = {
     User,
     AuditEntry,
     WebhookEvent,
+    ReconciliationRun,
+    Drift,
     Customer,
     Subscription,
     Dispute,
@@ -236,6 +240,8 @@ def fill(merchant: Merchant, owner: User) -> None:
     for _ in range(10):
         add_events(MerchantFactory.create(owner=owner), 2, status="failed")
     add_events(merchant, 30)
+    for _ in range(30):
+        add_reconciliation(merchant, drifts=1)
     for customer in add_customers(merchant, 30):
         subscribe(customer, Subscription.Status.ACTIVE)
     with scope(merchant.id):

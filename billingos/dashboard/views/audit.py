@@ -48,6 +48,8 @@ ACTIONS: Mapping[str, str] = {
     "portal.card_page": "The customer opened a page for a new card",
     "portal.subscription_canceled": "The customer canceled a subscription",
     "portal.subscription_kept": "The customer took a cancellation back",
+    "reconciliation.requested": "Asked for a reconciliation",
+    "reconciliation.alert": "Too much differed from Stripe",
     "webhook_event.replayed": "Replayed an event",
     "webhook_event.failed_replayed": "Replayed all failed events",
 }
@@ -69,6 +71,7 @@ AREAS = Filter(
         ("portal", "Customer portal"),
         ("portal_session", "Portal links"),
         ("webhook_event", "Webhook events"),
+        ("reconciliation", "Reconciliation"),
     ],
 )
 ORDERS = (NEWEST, Order("oldest", "Oldest first", descending=False))

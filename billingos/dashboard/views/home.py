@@ -13,6 +13,7 @@ from billingos.common.tenancy import scope
 from billingos.dashboard.onboarding import checklist
 from billingos.dashboard.pages import Visit, merchant_page
 from billingos.dashboard.progress import progress_of
+from billingos.reconciliation.selectors import standing_alert
 from billingos.ui.charts import Chart, Point, line_chart
 from billingos.ui.money import money_text, short_money_text, signed_money_text
 from billingos.ui.statuses import Tone
@@ -122,6 +123,7 @@ def home(visit: Visit) -> HttpResponseBase:
         revenue = _revenue(visit, currency, at.date(), chosen) if history else None
         standing = overview(merchant.id, currency=currency)
         first_steps = None if history else checklist(visit.membership)
+        drifted = standing_alert(merchant.id)
         open_insights = list(alerts(merchant.id)[: ALERTS + 1])
     context = {
         "progress": progress,
@@ -131,6 +133,7 @@ def home(visit: Visit) -> HttpResponseBase:
         "is_ahead": at > timezone.now(),
         "history": history,
         "failed_events": standing.failed_events,
+        "drifted": drifted,
         "revenue": revenue,
         "cards": _cards(visit, revenue, standing) if revenue else [],
         "chart": revenue.chart(history.first.date()) if revenue and history else None,

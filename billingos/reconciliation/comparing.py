@@ -1,0 +1,264 @@
+"""One object of Stripe against our rows: it is projected, and what that changes was not as Stripe has it.
+
+So there is no second table of what is mirrored where, and what is compared is what is kept. A dry run takes the
+projection back, as is done where nothing has changed: then not even a revision has moved.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from billingos.common.errors import MissingReference, Unavailable
+from billingos.common.events import AppliedObject, ObjectsApplied
+from billingos.common.locks import lock, lock_key
+from billingos.common.mirrored import instant, reference
+from billingos.common.registries import StripeObject, mirrored_model, project, publish
+from billingos.common.tenancy import platform_scope, scope
+from billingos.merchants.models import Merchant
+from billingos.reconciliation.causes import cause_of
+from billingos.reconciliation.differences import Difference, differences
+from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
+from billingos.reconciliation.pace import Pace
+from billingos.reconciliation.snapshots import Key, Snapshot, digest, digest_of, rules_of, snapshots, stamps
+from billingos.stripe_gateway.client import NotConnected
+from billingos.stripe_gateway.operations import retrieve
+from customers.models import TestClock
+from subscriptions.models import CreditNote, Subscription
+
+log = structlog.get_logger(__name__)
+
+TRIES = 10
+UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
+# Redeeming a coupon changes it, and Stripe makes no event of that.
+UNTOLD = {"coupon": ("times_redeemed", "valid"), "promotion_code": ("times_redeemed", "active")}
+GONE = "gone"  # in place of a digest: Stripe no longer has it
+
+
+class _Moved(Exception):
+    """Our row was written after Stripe had been asked: the answer may be older than the row."""
+
+
+class _TakeBack(Exception):
+    """What was projected is not to stay."""
+
+
+@dataclass
+class Comparer:
+    """Compares, within one run of one merchant."""
+
+    merchant: Merchant
+    run: ReconciliationRun
+    pace: Pace = field(default_factory=Pace)
+
+    def ask(self, object_type: str, stripe_id: str) -> StripeObject:
+        self.pace.wait()
+        return told(retrieve(self.merchant, object_type, stripe_id))
+
+    def compare(
+        self,
+        found: StripeObject | None,
+        object_type: str,
+        stripe_id: str,
+        *,
+        asked_at: datetime | None = None,
+        cause: Drift.Cause | None = None,
+    ) -> ComparedObject:
+        """Stores what the object differs in, repaired unless the run is dry; returns how both sides have it then.
+
+        `found` is what Stripe answered after `asked_at` (by PostgreSQL's clock); None: it is to be asked. One that
+        cannot be compared is told of, and does not keep the others from it. Raises a BillingError for what keeps all
+        from being compared.
+        """
+        try:
+            return self._until_still(found, object_type, stripe_id, asked_at, cause)
+        except (Unavailable, NotConnected, OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # whatever it is: the run goes on
+            log.exception("not_compared", object_type=object_type, stripe_id=stripe_id)
+            what = Difference(Drift.Kind.DIFFERENT, Key("not compared", ""), stripes=type(error).__name__)
+            with scope(self.merchant.id):
+                self._store({"object": object_type, "id": stripe_id}, [what], Drift.Cause.UNKNOWN, None, repaired=False)
+            return self.seen(object_type, stripe_id, None)
+
+    def seen(self, object_type: str, stripe_id: str, known: ComparedObject | None) -> ComparedObject:
+        """What is known of the object, as this run has seen it too."""
+        row = known or ComparedObject(merchant_id=self.merchant.id, object_type=object_type, stripe_id=stripe_id)
+        row.run_id = self.run.id
+        return row
+
+    def _until_still(
+        self,
+        found: StripeObject | None,
+        object_type: str,
+        stripe_id: str,
+        asked_at: datetime | None,
+        cause: Drift.Cause | None,
+    ) -> ComparedObject:
+        """An answer that a webhook has overtaken is asked for again."""
+        needed: list[StripeObject] = []
+        for _ in range(TRIES):
+            if found is None:
+                asked_at = database_now()
+                found = self.ask(object_type, stripe_id)
+            try:
+                return self._compare(found, asked_at or database_now(), needed, cause)
+            except _Moved:
+                found = None
+            except MissingReference as missing:
+                needed.insert(0, self.ask(missing.object_type, missing.stripe_id))
+        raise Unavailable(f"{object_type} {stripe_id} is changing too fast to be compared.", retry_after=60)
+
+    def _compare(
+        self, found: StripeObject, asked_at: datetime, needed: list[StripeObject], cause: Drift.Cause | None
+    ) -> ComparedObject:
+        merchant_id, object_type = self.merchant.id, found["object"]
+        with scope(merchant_id):
+            lock([lock_key(self.merchant.stripe_account_id, one) for one in (*needed, found)])
+            stamp = stamps(merchant_id, object_type, [found["id"]]).get(found["id"])
+            if stamp and stamp.updated_at > asked_at:
+                raise _Moved
+            rules = rules_of(merchant_id)
+            before = snapshots(merchant_id, object_type, [found])[found["id"]]
+            rows = ComparedObject.objects.for_merchant(merchant_id).filter(object_type=object_type)
+            known = rows.filter(stripe_id=found["id"], equal_at__isnull=False).first()
+            changed, after = self._project(found, needed, before, keep=False)
+            theirs, ours = digest_theirs(found), digest_of(before, rules)
+            if different := [one for one in changed if not is_told_by_nobody(object_type, one)]:
+                why = cause or cause_of(
+                    merchant_id, found, different, stamp=stamp, known=known, theirs=theirs, ours=ours
+                )
+                self._store(found, different, why, known, repaired=not self.run.dry_run)
+            if changed and not self.run.dry_run:
+                _, after = self._project(found, needed, before, keep=True)
+        row = self.seen(object_type, found["id"], known)
+        if changed and self.run.dry_run:
+            return row
+        if changed:
+            self._tell_the_mirror(found)
+        row.theirs, row.ours, row.equal_at = theirs, digest_of(after, rules), timezone.now()
+        return row
+
+    def _project(
+        self, found: StripeObject, needed: Sequence[StripeObject], before: Snapshot, *, keep: bool
+    ) -> tuple[list[Difference], Snapshot]:
+        """What becomes different, and how all is then. Nothing of it stays unless it is to `keep`."""
+        merchant_id, different, after = self.merchant.id, list[Difference](), before
+        try:
+            with transaction.atomic():
+                for one in needed:
+                    if not stamps(merchant_id, one["object"], [one["id"]]):
+                        project(merchant_id, one)
+                undo_endings(merchant_id, found)
+                project(merchant_id, found)
+                if found.get("deleted"):
+                    bury(merchant_id, found)
+                after = snapshots(merchant_id, found["object"], [found])[found["id"]]
+                different = differences(before, after, is_gone=bool(found.get("deleted")))
+                if not keep:
+                    raise _TakeBack
+        except _TakeBack:
+            pass
+        return different, after
+
+    def _store(
+        self,
+        found: StripeObject,
+        different: Sequence[Difference],
+        cause: Drift.Cause,
+        known: ComparedObject | None,
+        *,
+        repaired: bool,
+    ) -> None:
+        now, created = timezone.now(), instant(found.get("created"))
+        Drift.objects.bulk_create(
+            Drift(
+                merchant_id=self.merchant.id,
+                run=self.run,
+                object_type=found["object"],
+                stripe_id=found["id"],
+                part=str(one.key),
+                field=one.field,
+                ours=one.ours,
+                stripes=one.stripes,
+                kind=one.kind,
+                cause=cause,
+                object_created_at=created,
+                since=known.equal_at if known else created,
+                found_at=now,
+                repaired_at=now if repaired else None,
+            )
+            for one in different
+        )
+
+    def _tell_the_mirror(self, found: StripeObject) -> None:
+        """dj-stripe's tables follow what was repaired."""
+        with scope(self.merchant.id):
+            clock = TestClock.objects.for_merchant(self.merchant.id).filter(
+                stripe_id=reference(found.get("test_clock"))
+            )
+            at = clock.values_list("frozen_at", flat=True).first() or timezone.now()
+        with platform_scope():
+            publish(ObjectsApplied((AppliedObject(self.merchant.stripe_account_id, at, found),)))
+
+
+def database_now() -> datetime:
+    """By PostgreSQL's clock, with which rows are stamped."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row: tuple[datetime] = cursor.fetchone()
+    return row[0]
+
+
+def told(found: StripeObject) -> StripeObject:
+    """The object without what Stripe tells nobody of: with what an invoice is to be paid, before anybody has tried."""
+    if found["object"] == "invoice" and found.get("status") != "paid" and not found.get("attempt_count"):
+        return {name: value for name, value in found.items() if name != "payments"}
+    return found
+
+
+def is_told_by_nobody(object_type: str, one: Difference) -> bool:
+    """Whether Stripe has no event for such a change: it is taken over, and nobody is to blame."""
+    return not one.key.kind and one.field in UNTOLD.get(object_type, ())
+
+
+def is_news(found: StripeObject, *, is_here: bool) -> bool:
+    """Stripe makes a payment for each invoice, and tells of it once it was tried."""
+    tried = found.get("latest_charge") or found.get("last_payment_error") or found.get("status") not in UNTRIED
+    return is_here or found["object"] != "payment_intent" or bool(tried)
+
+
+def digest_theirs(found: StripeObject) -> str:
+    return GONE if found.get("deleted") else digest(found)
+
+
+def undo_endings(merchant_id: UUID, found: StripeObject) -> None:
+    """To a projection what has ended stays so, as an old event may come after it. Stripe's answer of now is not old:
+    what has ended here and not there has not."""
+    model: Any = mirrored_model(found["object"])
+    if model is None or found.get("deleted"):
+        return
+    rows = model.objects.for_merchant(merchant_id).filter(stripe_id=found["id"])
+    row = rows.first()
+    if row is None:
+        return
+    if row.deleted_at:
+        rows.update(deleted_at=None)
+    status = found.get("status")
+    has_ended = getattr(row, "has_ended", False) or getattr(row, "status", None) == CreditNote.Status.VOID
+    if has_ended and status and status != getattr(row, "status", status):
+        rows.update(status=status)
+
+
+def bury(merchant_id: UUID, found: StripeObject) -> None:
+    """Of some types no deletion is known to Stripe, nor to the projections; yet what is gone is marked so. A
+    subscription has ended, which says it."""
+    model = mirrored_model(found["object"])
+    if model and model is not Subscription:
+        rows = model.objects.for_merchant(merchant_id).filter(stripe_id=found["id"], deleted_at=None)
+        rows.update(deleted_at=timezone.now())

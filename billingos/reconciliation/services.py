@@ -1,0 +1,198 @@
+"""Comparing a merchant's rows with Stripe, and making them equal: Stripe wins."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from billingos.common.errors import BillingError, Conflict, Unavailable
+from billingos.common.locks import held, lock
+from billingos.common.tenancy import platform_scope, scope
+from billingos.merchants.models import ApiKey, Merchant, User
+from billingos.merchants.services import record_audit
+from billingos.reconciliation.alerting import alert_of
+from billingos.reconciliation.comparing import Comparer
+from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
+from billingos.reconciliation.walking import Walk
+from billingos.stripe_gateway.client import options_for
+
+log = structlog.get_logger(__name__)
+
+Kind = ReconciliationRun.Kind
+Status = ReconciliationRun.Status
+OVERLAP = timedelta(minutes=10)  # with the run before: clocks differ, and Stripe's lists lag
+FIRST_SPAN = timedelta(days=1)  # of an incremental run without one before it
+RESUMABLE_FOR = timedelta(days=1)
+INTERVAL = timedelta(hours=1)  # between incremental runs
+LEFT_OFF = timedelta(minutes=1)  # without a page that was committed: whoever was at it is gone
+RETENTION = timedelta(days=90)
+
+
+def reconcile(*, merchant: Merchant, kind: str = Kind.FULL, dry_run: bool = False) -> ReconciliationRun:
+    """Compares the merchant's rows with Stripe, and unless it is a `dry_run` repairs what differs.
+
+    Goes on with a run of the same kind that was left off, if there is one. Raises Conflict while another process is at
+    it, and a BillingError where Stripe cannot be asked: such a run is left off.
+    """
+    options_for(merchant)
+    with held(_name(merchant)) as mine:
+        if not mine:
+            raise under_way()
+        run = begin_run(merchant=merchant, kind=kind, dry_run=dry_run)
+        _work(merchant, run, None)
+    return run
+
+
+def go_on(*, merchant: Merchant, run_id: UUID, seconds: float) -> bool:
+    """Works at a run for so long; whether more is to be done. Nothing is while another process is at it, or after its
+    end. Raises a BillingError where Stripe cannot be asked."""
+    with held(_name(merchant)) as mine:
+        with scope(merchant.id):
+            run = ReconciliationRun.objects.for_merchant(merchant.id).filter(id=run_id, status=Status.RUNNING).first()
+        if not mine or run is None:
+            return False
+        _work(merchant, run, time.monotonic() + seconds)
+    return run.status == Status.RUNNING
+
+
+def _name(merchant: Merchant) -> str:
+    return f"reconcile/{merchant.id}"
+
+
+def _work(merchant: Merchant, run: ReconciliationRun, deadline: float | None) -> None:
+    try:
+        if Walk(Comparer(merchant, run), deadline).go():
+            _finish(run)
+    except BillingError as error:
+        _note_error(run, error)
+        raise
+
+
+def request_run(
+    *,
+    merchant: Merchant,
+    kind: str = Kind.FULL,
+    dry_run: bool = False,
+    by: User | None = None,
+    api_key: ApiKey | None = None,
+) -> ReconciliationRun:
+    """A run that a worker takes up soon. Raises Conflict while one is under way, NotConnected without a Stripe
+    account."""
+    options_for(merchant)
+    with scope(merchant.id):
+        lock([f"reconciliation/{merchant.id}"])
+        fresh = timezone.now() - RESUMABLE_FOR
+        running = ReconciliationRun.objects.for_merchant(merchant.id).filter(status=Status.RUNNING)
+        if running.filter(started_at__gte=fresh).exists():
+            raise under_way()
+        run = begin_run(merchant=merchant, kind=kind, dry_run=dry_run)
+        record_audit(
+            merchant_id=merchant.id,
+            action="reconciliation.requested",
+            target=f"reconciliation {run.id}",
+            user=by,
+            api_key=api_key,
+            details={"kind": run.kind, "dry_run": run.dry_run},
+        )
+    return run
+
+
+def under_way() -> Conflict:
+    return Conflict("A reconciliation of this account is under way.", code="reconciliation_running")
+
+
+def due() -> list[tuple[UUID, str, bool]]:
+    """(merchant, kind, dry run) of what a worker should take up: what was left off, the nightly run, the hourly one."""
+    now = timezone.now()
+    night = now.replace(hour=settings.RECONCILE_FULL_HOUR, minute=0, second=0, microsecond=0)
+    night = night if night <= now else night - timedelta(days=1)
+    found: list[tuple[UUID, str, bool]] = []
+    with platform_scope():
+        connected = Q(is_platform_account=True) | Q(stripe_account_id__isnull=False)
+        merchants = Merchant.objects.filter(connected, status=Merchant.Status.ACTIVE)
+        recent = ReconciliationRun.objects.filter(started_at__gte=now - 2 * RESUMABLE_FOR)
+        by_merchant: dict[UUID, list[ReconciliationRun]] = defaultdict(list)
+        for run in recent.defer("cursor", "checked").order_by("id"):
+            by_merchant[run.merchant_id].append(run)
+        for merchant_id, made_at in merchants.order_by("id").values_list("id", "created_at"):
+            if wanted := _due(by_merchant[merchant_id], made_at, night, now):
+                found.append((merchant_id, *wanted))
+    return found
+
+
+def _due(
+    runs: Sequence[ReconciliationRun], made_at: datetime, night: datetime, now: datetime
+) -> tuple[str, bool] | None:
+    """`runs` are the merchant's latest; a merchant's first night and hour begin with it. A run that moves is left to
+    those who are at it."""
+    for run in runs:
+        if run.status == Status.RUNNING and run.started_at >= now - RESUMABLE_FOR:
+            return (run.kind, run.dry_run) if run.updated_at < now - LEFT_OFF else None
+    begun = [run.started_at for run in runs if not run.dry_run]
+    nights = [run.started_at for run in runs if run.kind == Kind.FULL and not run.dry_run]
+    if max([made_at, *nights]) < night:
+        return Kind.FULL, False
+    return (Kind.INCREMENTAL, False) if max([made_at, *begun]) < now - INTERVAL else None
+
+
+def forget_old_runs() -> int:
+    """Deletes runs older than 90 days with their drifts; returns how many runs. Digests of objects that no run has
+    found equal for as long go too."""
+    before = timezone.now() - RETENTION
+    with platform_scope():
+        ComparedObject.objects.filter(updated_at__lt=before).delete()
+        old = ReconciliationRun.objects.filter(started_at__lt=before).exclude(status=Status.RUNNING)
+        Drift.objects.filter(run__in=old).delete()
+        return old.delete()[0]
+
+
+def begin_run(*, merchant: Merchant, kind: str, dry_run: bool) -> ReconciliationRun:
+    """The run of this kind that was left off, else a new one. What was left off too long ago has failed."""
+    now = timezone.now()
+    with scope(merchant.id):
+        running = ReconciliationRun.objects.for_merchant(merchant.id).filter(status=Status.RUNNING)
+        stale = running.filter(started_at__lt=now - RESUMABLE_FOR)
+        stale.update(status=Status.FAILED, finished_at=now, error="It was left off, and nobody went on with it.")
+        found = running.filter(kind=kind, dry_run=dry_run).order_by("-id").first()
+        if found:
+            return found
+        since = _since(merchant) if kind == Kind.INCREMENTAL else None
+        return ReconciliationRun.objects.create(
+            merchant=merchant, kind=kind, dry_run=dry_run, since=since, started_at=now
+        )
+
+
+def _since(merchant: Merchant) -> datetime:
+    rows = ReconciliationRun.objects.for_merchant(merchant.id).filter(status=Status.FINISHED, dry_run=False)
+    last = rows.order_by("-started_at").values_list("started_at", flat=True).first()
+    return last - OVERLAP if last else timezone.now() - FIRST_SPAN
+
+
+def _finish(run: ReconciliationRun) -> None:
+    with scope(run.merchant_id):
+        run.status, run.finished_at, run.error, run.cursor = Status.FINISHED, timezone.now(), "", {}
+        run.alert = alert_of(run)
+        run.save(update_fields=["status", "finished_at", "error", "cursor", "alert"])
+    log.info(
+        "reconciled",
+        merchant=str(run.merchant_id),
+        kind=run.kind,
+        dry_run=run.dry_run,
+        checked=run.checked_count,
+        drifts=run.drift_count,
+    )
+
+
+def _note_error(run: ReconciliationRun, error: BillingError) -> None:
+    """While Stripe is away the run waits, to be gone on with; what will fail again has failed."""
+    with scope(run.merchant_id):
+        run.error = f"{error.code}: {error.message}"
+        if not isinstance(error, Unavailable):
+            run.status, run.finished_at = Status.FAILED, timezone.now()
+        run.save(update_fields=["error", "status", "finished_at"])
