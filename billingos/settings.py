@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "usage",
     "entitlements",
     "insights",
+    "billingos.reconciliation",
     "billingos.dashboard",
     "billingos.portal",
     "billingos.demo",
@@ -161,6 +162,7 @@ INBOX_SWEEP_SECONDS = env.int("INBOX_SWEEP_SECONDS", default=5)
 INBOX_LEASE_SECONDS = env.int("INBOX_LEASE_SECONDS", default=60)
 INBOX_MAX_ATTEMPTS = env.int("INBOX_MAX_ATTEMPTS", default=8)
 INBOX_MAX_LAG_SECONDS = env.int("INBOX_MAX_LAG_SECONDS", default=60)
+BACKFILL_REQUESTS_PER_SECOND = env.int("BACKFILL_REQUESTS_PER_SECOND", default=10)
 
 # --- API ------------------------------------------------------------------------------------------------------------
 API_RATE_LIMIT_PER_MINUTE = env.int("API_RATE_LIMIT_PER_MINUTE", default=6000)

@@ -7,6 +7,7 @@ from billingos.common.tenancy import scope
 from billingos.merchants.models import Membership
 from billingos.merchants.services.connect import refresh_account
 from billingos.merchants.services.team import invite_member
+from billingos.reconciliation.models import Backfill, BackfillGap
 from subscriptions.models import CheckoutSession, SubscriptionItem, VersionMigration, VersionMigrationStep
 from tests.factories import unique
 from tests.scenes import Scene
@@ -49,6 +50,10 @@ def fill_the_mirror(scene: Scene) -> None:
     with scope(merchant_id):
         item = SubscriptionItem.objects.select_related("version", "subscription", "price").get()
         CheckoutSession.objects.create(merchant_id=merchant_id, price=item.price, expires_at=timezone.now())
+        Backfill.objects.create(merchant_id=merchant_id, stage="events", status=Backfill.Status.COMPLETED)
+        BackfillGap.objects.create(
+            merchant_id=merchant_id, subscription_stripe_id=subscription, kind="pause_unknown", since=timezone.now()
+        )
         migration, _ = VersionMigration.objects.get_or_create(
             merchant_id=merchant_id,
             product_id=item.version.product_id,

@@ -1,0 +1,141 @@
+"""A backfill ends with the rows that webhooks would have made, whatever befalls it on the way."""
+
+import io
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from billingos.common.tenancy import scope
+from billingos.merchants.models import Merchant
+from billingos.reconciliation import backfill_walk, backfills
+from billingos.reconciliation.backfills import latest_backfill, start_backfill, work_off_backfill
+from billingos.reconciliation.models import Backfill
+from billingos.stripe_gateway.listing import list_page
+from tests.fixtures import Deliveries
+from tests.reconciliation.conftest import heir_of
+from tests.reconciliation.lives import Account
+from tests.reconciliation.rows import differences, rows_of
+from tests.subscriptions.test_versions_in_stripe import Killed
+
+
+@pytest.fixture(autouse=True)
+def _at_full_speed(settings: Any) -> None:
+    settings.BACKFILL_REQUESTS_PER_SECOND = 10_000
+
+
+def live_by_webhooks(account: Account, deliveries: Deliveries, *, lives: int, months: int) -> None:
+    account.begin(lives)
+    deliveries.flush()
+    for _ in account.live(months):
+        deliveries.flush()
+
+
+def imported(merchant: Merchant) -> Backfill:
+    start_backfill(merchant=merchant)
+    assert not work_off_backfill(merchant=merchant)
+    with scope(merchant.id):
+        row = latest_backfill(merchant.id)
+    assert row is not None
+    assert (row.status, row.problems) == ("completed", [])
+    return row
+
+
+@pytest.mark.parametrize(
+    ("lives", "months"),
+    [pytest.param(13, 6, id="small"), pytest.param(200, 24, id="full", marks=pytest.mark.long)],
+)
+def test_it_ends_with_the_rows_that_webhooks_made(
+    merchant: Merchant, account: Account, deliveries: Deliveries, lives: int, months: int
+) -> None:
+    live_by_webhooks(account, deliveries, lives=lives, months=months)
+    heir = heir_of(merchant)
+    row = imported(heir)
+    assert row.counts["subscription"] == lives
+    lived = rows_of(merchant)
+    assert {"canceled", "active"} <= {columns["status"] for columns in lived["subscriptions"].values()}
+    assert differences(lived, rows_of(heir)) == []
+
+
+def died_after(portions: int, merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker dies when it has taken in so many portions, before it has noted the last one."""
+    real, count = backfills._note, itertools.count(1)
+
+    def dying(*args: Any) -> None:
+        if next(count) == portions:
+            raise Killed
+        real(*args)
+
+    monkeypatch.setattr(backfills, "_note", dying)
+    with pytest.raises(Killed):
+        work_off_backfill(merchant=merchant)
+    monkeypatch.setattr(backfills, "_note", real)
+
+
+def test_it_outlives_its_workers(
+    merchant: Merchant, account: Account, deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_by_webhooks(account, deliveries, lives=4, months=2)
+    heir = heir_of(merchant)
+    start_backfill(merchant=heir)
+    for portions in (1, 2, 5, 3, 9):
+        died_after(portions, heir, monkeypatch)
+    with scope(heir.id):
+        before = latest_backfill(heir.id)
+    assert before
+    assert before.status == "running"
+    assert before.stage not in {"events", "product"}
+    row = imported(heir)
+    assert row.id == before.id
+    assert (row.counts["customer"], row.counts["subscription"]) == (4, 4)  # nothing is counted twice
+    assert differences(rows_of(merchant), rows_of(heir)) == []
+
+
+def test_webhooks_flow_meanwhile(
+    merchant: Merchant, account: Account, deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changes between Stripe's answer and our writing it down is not undone by the older answer."""
+    account.begin(3)
+    for _ in account.live(1):
+        deliveries.pop()
+    heir = heir_of(merchant)
+    real = list_page
+    changes: dict[str, Callable[[], Any]] = {
+        "customer": lambda: account.v1.customers.update(account.lives[0].customer, {"name": "New"}, account.options),
+        "subscription": lambda: account.v1.subscriptions.cancel(account.lives[1].subscription, None, account.options),
+        "payment_method": lambda: detach(account, account.lives[2].customer),
+    }
+
+    def answered_and_overtaken(*args: Any, **named: Any) -> Any:
+        page = real(*args, **named)
+        if page.objects and (change := changes.pop(args[1], None)):
+            change()
+            deliveries.flush()
+        return page
+
+    monkeypatch.setattr(backfill_walk, "list_page", answered_and_overtaken)
+    imported(heir)
+    assert not changes
+    rows = rows_of(heir)
+    assert rows["customers"][account.lives[0].customer]["name"] == "New"
+    assert rows["subscriptions"][account.lives[1].subscription]["status"] == "canceled"
+    assert account.lives[2].customer not in {row["customer"] for row in rows["payment_methods"].values()}
+
+
+def detach(account: Account, customer: str) -> None:
+    for card in account.v1.payment_methods.list({"customer": customer}, account.options).data:
+        account.v1.payment_methods.detach(card.id, None, account.options)
+
+
+def test_the_command_imports_and_says_so(merchant: Merchant, account: Account, deliveries: Deliveries) -> None:
+    account.begin(1)
+    deliveries.pop()
+    out = io.StringIO()
+    call_command("backfill", merchant=merchant.slug, stdout=out)
+    assert "subscription             1" in out.getvalue()
+    assert out.getvalue().endswith("Done.\n")
+    assert account.lives[0].subscription in rows_of(merchant)["subscriptions"]
+    with pytest.raises(CommandError, match="There is no merchant 'nobody'"):
+        call_command("backfill", merchant="nobody")
