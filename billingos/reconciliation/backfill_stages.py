@@ -11,7 +11,7 @@ from billingos.stripe_gateway.listing import LISTS
 
 EVENTS, HISTORY, INFERENCE = "events", "history", "inference"
 OBJECTS = tuple(object_type for object_type in LISTS if object_type != "event")
-STAGES = (EVENTS, *OBJECTS, HISTORY)
+STAGES = (EVENTS, *OBJECTS, HISTORY, INFERENCE)
 
 # How long a stage takes beside the others: what there is one of each month weighs more.
 WEIGHTS: Mapping[str, int] = {

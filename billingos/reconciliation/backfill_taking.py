@@ -18,6 +18,7 @@ from billingos.common.mirrored import reference
 from billingos.common.registries import StripeObject, mirrored_model, project, publish
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
+from billingos.reconciliation.backfill_discounts import know_discounts
 from billingos.reconciliation.backfill_stages import Problem
 from billingos.stripe_gateway.settling import settle
 from billingos.webhooks.models import WebhookEvent
@@ -40,6 +41,7 @@ def take_in(merchant: Merchant, objects: Sequence[StripeObject], asked_at: datet
     """Writes the rows of objects that Stripe was asked for at `asked_at`; what can't be written is answered. Outside of
     any scope. Raises StripeUnavailable; taken in again, the same objects change nothing."""
     problems: list[Problem] = []
+    know_discounts(merchant, objects)
     for chunk in _chunks([found for found in objects if is_news(found)]):
         applied, left = _apply(merchant, chunk, asked_at, problems)
         for found in left:

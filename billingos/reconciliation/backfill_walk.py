@@ -10,6 +10,7 @@ from django.conf import settings
 from billingos.common.errors import InvalidRequest
 from billingos.common.tenancy import scope
 from billingos.merchants.models import ConnectedAccount, Merchant
+from billingos.reconciliation.backfill_discounts import EXPANDED
 from billingos.reconciliation.backfill_stages import Portion, share_by_age
 from billingos.reconciliation.backfill_taking import database_now, take_in
 from billingos.stripe_gateway.listing import CLOCK, Leg, Page, legs, list_page
@@ -63,12 +64,13 @@ def dated_pages(merchant: Merchant, leg: Leg, after: str = "") -> Iterator[tuple
 
 def _page(merchant: Merchant, leg: Leg, after: str) -> Page:
     pace()
+    expand = EXPANDED.get(leg.object_type, ())
     try:
-        return list_page(merchant, leg.object_type, leg.filters, after=after)
+        return list_page(merchant, leg.object_type, leg.filters, after=after, expand=expand)
     except InvalidRequest:
         if not after:
             raise
-        return list_page(merchant, leg.object_type, leg.filters)
+        return list_page(merchant, leg.object_type, leg.filters, expand=expand)
 
 
 def pace() -> None:

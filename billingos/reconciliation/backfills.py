@@ -14,8 +14,9 @@ from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant, User
 from billingos.merchants.services import record_audit
 from billingos.reconciliation.backfill_history import read_history, store_events
+from billingos.reconciliation.backfill_inference import infer_histories
 from billingos.reconciliation.backfill_models import Backfill
-from billingos.reconciliation.backfill_stages import EVENTS, HISTORY, STAGES, Portion, following
+from billingos.reconciliation.backfill_stages import EVENTS, HISTORY, INFERENCE, STAGES, Portion, following
 from billingos.reconciliation.backfill_walk import walk
 from billingos.stripe_gateway.client import NotConnected
 from billingos.stripe_gateway.settling import settle
@@ -95,6 +96,8 @@ def _stage(merchant: Merchant, row: Backfill) -> Iterator[Portion]:
         return store_events(merchant, row.leg, row.after)
     if row.stage == HISTORY:
         return read_history(merchant, row.leg, row.after)
+    if row.stage == INFERENCE:
+        return infer_histories(merchant, row.leg, row.after)
     return walk(merchant, row.stage, row.leg, row.after)
 
 

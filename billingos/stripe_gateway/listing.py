@@ -1,6 +1,6 @@
 """All that an account holds, page by page, in an order in which nothing points to what comes later."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,13 +69,14 @@ def list_page(
     *,
     after: str = "",
     limit: int = PAGE,
+    expand: Sequence[str] = (),
 ) -> Page:
-    """One page of a list, each object whole. `after` is the Stripe id of the last one of the page before. Raises a
-    BillingError: InvalidRequest for an `after` that is gone."""
+    """One page of a list, each object whole, with what `expand` names besides. `after` is the Stripe id of the last one
+    of the page before. Raises a BillingError: InvalidRequest for an `after` that is gone."""
     options = options_for(merchant)
     params: dict[str, Any] = {**ALWAYS.get(object_type, {}), **(filters or {}), "limit": limit}
-    if object_type in WHOLE:
-        params["expand"] = [f"data.{path}" for path in WHOLE[object_type]]
+    if wanted := [*WHOLE.get(object_type, ()), *expand]:
+        params["expand"] = [f"data.{path}" for path in wanted]
     if after:
         params["starting_after"] = after
     with calling():

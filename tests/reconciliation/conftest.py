@@ -1,15 +1,12 @@
-from collections.abc import Callable
-
 import pytest
 import stripe
 
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import Merchant
+from stripe_simulator import Simulator
 from tests.factories import MerchantFactory, unique
 from tests.fixtures import Deliveries
 from tests.reconciliation.lives import Account
-
-Take = Callable[[Merchant], Merchant]
 
 
 def heir_of(merchant: Merchant) -> Merchant:
@@ -25,3 +22,12 @@ def heir_of(merchant: Merchant) -> Merchant:
 def account(merchant: Merchant, stripe_client: stripe.StripeClient, deliveries: Deliveries) -> Account:
     assert merchant.stripe_account_id
     return Account(stripe_client, merchant.stripe_account_id)
+
+
+def forget_events(simulator: Simulator, account: str) -> None:
+    """As Stripe does after 30 days."""
+    engine = simulator.engine
+    with engine.lock:
+        for record in engine.store.all(account, "event"):
+            engine.store.delete(record)
+        engine.store.commit()
