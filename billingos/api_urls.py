@@ -10,6 +10,7 @@ from billingos.portal.api import (
     PortalSubscriptionView,
 )
 from billingos.portal.checkout_api import CheckoutSessionsView, CheckoutSessionView, ExpireCheckoutSessionView
+from billingos.reconciliation.backfill_api import BackfillGapsView, BackfillView
 from billingos.webhooks.api import WebhookEventsView
 from billingos.webhooks.views import stripe_webhook
 from customers.api import CustomersView, CustomerView
@@ -132,6 +133,8 @@ urlpatterns = [
     path("portal/subscription", PortalSubscriptionView.as_view()),
     path("portal/invoices", PortalInvoicesView.as_view()),
     path("portal/payment-method", PortalPaymentMethodView.as_view()),
+    path("backfill", BackfillView.as_view()),
+    path("backfill/gaps", BackfillGapsView.as_view()),
     path("webhooks/events", WebhookEventsView.as_view()),
     path("webhooks/stripe", stripe_webhook),
     path("schema", SpectacularAPIView.as_view(), name="schema"),

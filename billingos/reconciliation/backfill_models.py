@@ -4,6 +4,9 @@ from django.db import models
 from django.db.models import Q
 
 from billingos.common.models import MerchantOwned
+from billingos.reconciliation.backfill_stages import percent
+
+ENOUGH_TO_ESTIMATE = 0.05  # of a stage
 
 
 class Backfill(MerchantOwned):
@@ -38,21 +41,32 @@ class Backfill(MerchantOwned):
         )
 
     @property
-    def total(self) -> int:
-        """How many objects came."""
-        return sum(self.counts.values())
+    def is_running(self) -> bool:
+        return self.status == self.Status.RUNNING
+
+    @property
+    def percent(self) -> int:
+        return 100 if self.status == self.Status.COMPLETED else percent(self.stage, self.share)
+
+    @property
+    def estimate(self) -> int | None:
+        """How many objects the present stage will have brought, by how far back it has come; None where that says too
+        little."""
+        if not self.is_running or self.share < ENOUGH_TO_ESTIMATE:
+            return None
+        return int(self.counts.get(self.stage, 0) / self.share)
 
 
 class BackfillGap(MerchantOwned):
     """Something of a subscription's past that its invoices do not tell."""
 
     class Kind(models.TextChoices):
-        NEVER_INVOICED = "never_invoiced"
-        NOT_INVOICED = "not_invoiced"
-        PRICE_UNKNOWN = "price_unknown"
-        DISCOUNT_UNKNOWN = "discount_unknown"
-        PAUSE_UNKNOWN = "pause_unknown"
-        STATUS_SINCE_UNKNOWN = "status_since_unknown"
+        NEVER_INVOICED = "never_invoiced", "What it was: nothing was billed"
+        NOT_INVOICED = "not_invoiced", "When it changed: the change was not billed by itself"
+        PRICE_UNKNOWN = "price_unknown", "What it was: the price is gone"
+        DISCOUNT_UNKNOWN = "discount_unknown", "The terms of a discount"
+        PAUSE_UNKNOWN = "pause_unknown", "When a pause began or ended"
+        STATUS_SINCE_UNKNOWN = "status_since_unknown", "When it became unpaid"
 
     subscription_stripe_id = models.TextField()
     kind = models.CharField(max_length=30, choices=Kind.choices)

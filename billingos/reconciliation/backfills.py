@@ -37,7 +37,7 @@ def start_backfill(*, merchant: Merchant, by: User | None = None) -> Backfill:
         row, created = Backfill.objects.get_or_create(
             merchant_id=merchant.id, status=Status.RUNNING, defaults={"stage": STAGES[0]}
         )
-        if created:
+        if created and by:
             record_audit(merchant_id=merchant.id, action="backfill.started", target=f"backfill {row.id}", user=by)
     return row
 

@@ -13,6 +13,7 @@ from billingos.common.tenancy import scope
 from billingos.dashboard.onboarding import checklist
 from billingos.dashboard.pages import Visit, merchant_page
 from billingos.dashboard.progress import progress_of
+from billingos.dashboard.views.backfill import running_backfill
 from billingos.ui.charts import Chart, Point, line_chart
 from billingos.ui.money import money_text, short_money_text, signed_money_text
 from billingos.ui.statuses import Tone
@@ -122,9 +123,11 @@ def home(visit: Visit) -> HttpResponseBase:
         revenue = _revenue(visit, currency, at.date(), chosen) if history else None
         standing = overview(merchant.id, currency=currency)
         first_steps = None if history else checklist(visit.membership)
+        running = running_backfill(visit)
         open_insights = list(alerts(merchant.id)[: ALERTS + 1])
     context = {
         "progress": progress,
+        "backfill": running,
         "currency": currency,
         "currencies": sorted({*known, currency}) if len({*known, currency}) > 1 else [],
         "at": at,

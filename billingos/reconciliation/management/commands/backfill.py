@@ -9,7 +9,6 @@ from billingos.common.errors import BillingError
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.reconciliation.backfill_models import Backfill
-from billingos.reconciliation.backfill_stages import percent
 from billingos.reconciliation.backfills import latest_backfill, start_backfill, work_off_backfill
 
 
@@ -36,7 +35,7 @@ class Command(BaseCommand):
         self._report(row)
 
     def _tell(self, row: Backfill) -> None:
-        self.stdout.write(f"{percent(row.stage, row.share):3d} %  {row.stage}: {row.counts.get(row.stage, 0)}")
+        self.stdout.write(f"{row.percent:3d} %  {row.stage}: {row.counts.get(row.stage, 0)}")
         self.stdout.flush()
 
     def _report(self, row: Backfill) -> None:
