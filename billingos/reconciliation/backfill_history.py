@@ -7,13 +7,14 @@ subscription and when, and discounts that have ended. An event that came by webh
 from collections.abc import Iterator
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from billingos.common.errors import BillingError, MissingReference, StripeUnavailable
 from billingos.common.locks import lock, lock_key
 from billingos.common.registries import handlers_of, witnesses_of
-from billingos.common.tenancy import scope
+from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.reconciliation.backfill_stages import Portion, Problem, share_by_age
 from billingos.reconciliation.backfill_walk import dated_pages
@@ -32,6 +33,7 @@ AT_ONCE = 100
 
 def store_events(merchant: Merchant, leg: str, after: str) -> Iterator[Portion]:
     """Puts all events that Stripe has into the inbox, the newest first, as finished."""
+    _adopt_events(merchant)
     now = int(timezone.now().timestamp())
     for _, found in dated_pages(merchant, Leg("event"), after):
         for event in found:
@@ -39,6 +41,15 @@ def store_events(merchant: Merchant, leg: str, after: str) -> Iterator[Portion]:
             store(storable({**event, **account}), finished=BACKFILLED)
         share = share_by_age(found[-1]["created"], now - int(KEPT.total_seconds()), now)
         yield Portion("event", found[-1]["id"], share, len(found))
+
+
+def _adopt_events(merchant: Merchant) -> None:
+    """Those that came for the account while it was nobody's."""
+    with platform_scope():
+        rows = WebhookEvent.objects.filter(merchant=None, account=merchant.stripe_account_id)
+        rows.filter(livemode=settings.STRIPE_LIVE_MODE).update(
+            merchant=merchant, status=WebhookEvent.Status.PROCESSED, reason=BACKFILLED
+        )
 
 
 def read_history(merchant: Merchant, leg: str, after: str) -> Iterator[Portion]:

@@ -3,6 +3,7 @@ import stripe
 
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import Merchant
+from billingos.webhooks.models import WebhookEvent
 from stripe_simulator import Simulator
 from tests.factories import MerchantFactory, unique
 from tests.fixtures import Deliveries
@@ -15,6 +16,7 @@ def heir_of(merchant: Merchant) -> Merchant:
     account, merchant.stripe_account_id = merchant.stripe_account_id, unique("acct_")
     with platform_scope():
         merchant.save(update_fields=["stripe_account_id"])
+        WebhookEvent.objects.filter(merchant=merchant).update(account=merchant.stripe_account_id)
     return MerchantFactory.create(stripe_account_id=account)
 
 
@@ -24,10 +26,11 @@ def account(merchant: Merchant, stripe_client: stripe.StripeClient, deliveries: 
     return Account(stripe_client, merchant.stripe_account_id)
 
 
-def forget_events(simulator: Simulator, account: str) -> None:
-    """As Stripe does after 30 days."""
+def forget_events(simulator: Simulator, account: str, *, before: int | None = None) -> None:
+    """As Stripe does after 30 days: all, or those of before an instant (Unix seconds)."""
     engine = simulator.engine
     with engine.lock:
         for record in engine.store.all(account, "event"):
-            engine.store.delete(record)
+            if before is None or record["created"] < before:
+                engine.store.delete(record)
         engine.store.commit()

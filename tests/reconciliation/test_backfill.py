@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billingos.common.periods import from_stripe
-from billingos.common.tenancy import scope
+from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.reconciliation import backfill_walk, backfills
 from billingos.reconciliation.backfills import latest_backfill, start_backfill, work_off_backfill
@@ -65,6 +65,31 @@ def test_it_ends_with_the_rows_that_webhooks_made(
     assert differences(lived, rows_of(heir)) == []
     ends = month_ends(account, months)
     assert mrr_at(heir, ends) == mrr_at(merchant, ends)
+
+
+def test_events_win_over_what_invoices_tell(
+    merchant: Merchant, account: Account, simulator: Simulator, deliveries: Deliveries
+) -> None:
+    """Of the last months Stripe still has the events; what came before is inferred. Imported twice, nothing changes."""
+    live_by_webhooks(account, deliveries, lives=6, months=4)
+    since = START + 2 * MONTH
+    forget_events(simulator, account.id, before=since)
+    heir = heir_of(merchant)
+    imported(heir)
+    ends = month_ends(account, 4)
+    assert mrr_at(heir, ends) == mrr_at(merchant, ends)
+    assert {line for line in history(merchant) if line[1] >= from_stripe(since)} == set(history(heir))
+    inferred, rows = history(heir, inferred=True), rows_of(heir)
+    assert inferred
+    assert max(at for _, at, _ in inferred) < max(at for _, at, _ in history(heir))
+    assert imported(heir).counts["events"]
+    assert (history(heir, inferred=True), differences(rows, rows_of(heir))) == (inferred, [])
+
+
+def history(merchant: Merchant, *, inferred: bool = False) -> list[tuple[str, datetime, int]]:
+    with scope(merchant.id):
+        rows = SubscriptionChange.objects.for_merchant(merchant.id).filter(inferred=inferred)
+        return [(row.event_id, row.at, row.mrr) for row in rows.order_by("event_id")]
 
 
 def month_ends(account: Account, months: int) -> list[datetime]:
@@ -154,6 +179,25 @@ def detach(account: Account, customer: str) -> None:
         account.v1.payment_methods.detach(card.id, None, account.options)
 
 
+def test_what_came_for_an_account_that_was_nobodys(
+    merchant: Merchant, account: Account, deliveries: Deliveries
+) -> None:
+    """Its events were kept, and are the merchant's who connects the account."""
+    heir = heir_of(merchant)
+    mine, heir.stripe_account_id = heir.stripe_account_id, None
+    with platform_scope():
+        heir.save(update_fields=["stripe_account_id"])
+    account.begin(1)
+    deliveries.flush()
+    heir.stripe_account_id = mine
+    with platform_scope():
+        heir.save(update_fields=["stripe_account_id"])
+    assert rows_of(heir)["subscriptions"] == {}
+    imported(heir)
+    assert {at for _, at, _ in history(heir)} == {from_stripe(START)}
+    assert history(heir, inferred=True) == []
+
+
 def test_the_command_imports_and_says_so(merchant: Merchant, account: Account, deliveries: Deliveries) -> None:
     account.begin(1)
     deliveries.pop()
@@ -164,3 +208,14 @@ def test_the_command_imports_and_says_so(merchant: Merchant, account: Account, d
     assert account.lives[0].subscription in rows_of(merchant)["subscriptions"]
     with pytest.raises(CommandError, match="There is no merchant 'nobody'"):
         call_command("backfill", merchant="nobody")
+
+
+def test_a_coupon_that_is_gone_still_holds(merchant: Merchant, account: Account, deliveries: Deliveries) -> None:
+    account.begin(5)
+    (life,) = [one for one in account.lives if one.kind == "forever"]
+    account.v1.coupons.delete(account.forever, None, account.options)
+    deliveries.pop()
+    imported(merchant)
+    rows = rows_of(merchant)
+    assert rows["subscriptions"][life.subscription]["mrr"] == 1425
+    assert account.forever not in rows["coupons"]  # marked deleted

@@ -8,14 +8,13 @@ from billingos.common.tenancy import scope
 from billingos.dashboard.pages import Visit, merchant_page
 from billingos.merchants.roles import CONNECT_MANAGE
 from billingos.reconciliation.backfill_models import Backfill, BackfillGap
+from billingos.reconciliation.backfill_stages import EVENTS, OBJECTS
 from billingos.reconciliation.backfills import latest_backfill, start_backfill
 from billingos.reconciliation.tasks import wake_backfill
 
 SHOWN = 50  # gaps
 NAMES = {
     "events": "Events",
-    "history": "History of subscriptions, by events",
-    "inference": "History of subscriptions, by invoices",
     "entitlements.feature": "Features",
     "test_helpers.test_clock": "Test clocks",
 }
@@ -33,14 +32,18 @@ def backfill(visit: Visit) -> HttpResponseBase:
         shown = list(gaps.order_by("-id")[:SHOWN])
     context = {
         "backfill": row,
-        "stage": name_of(row.stage) if row else "",
-        "counts": [(name_of(stage), count) for stage, count in row.counts.items() if count] if row else [],
+        "counts": _counts(row) if row else [],
         "gaps": shown,
         "gap_count": sum(count for _, count in by_kind),
         "may_start": visit.may(CONNECT_MANAGE) and visit.merchant.is_connected,
         "tab": "stripe_connection",
     }
     return visit.render("dashboard/backfill/page.html", context)
+
+
+def _counts(row: Backfill) -> list[tuple[str, int]]:
+    """What came, in the order in which it came."""
+    return [(name_of(stage), row.counts[stage]) for stage in (EVENTS, *OBJECTS) if row.counts.get(stage)]
 
 
 def name_of(stage: str) -> str:
