@@ -54,8 +54,8 @@ def _past(row: Subscription, first: SubscriptionChange | None) -> Past:
 
 
 def _discounts_of(row: Subscription) -> list[Discount]:
-    """Those of the subscription, of its items, and of its customer."""
-    rows = Discount.objects.for_merchant(row.merchant_id)
+    """Those of the subscription, of its items, and of its customer, whose coupons' terms are known."""
+    rows = Discount.objects.for_merchant(row.merchant_id).exclude(coupon__percent_off=None, coupon__amount_off=None)
     of_customer = Q(customer=row.customer, subscription_stripe_id="", item_stripe_id="")
     return list(rows.filter(Q(subscription_stripe_id=row.stripe_id) | of_customer).order_by("starts_at"))
 

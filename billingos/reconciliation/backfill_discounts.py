@@ -44,14 +44,11 @@ def _inside(found: StripeObject) -> Iterator[StripeObject]:
 
 
 def _know_coupon(merchant: Merchant, discount: StripeObject) -> None:
-    """Of a coupon that was deleted in Stripe its discounts still tell the terms."""
+    """Of a coupon that was deleted in Stripe its discounts may still tell the terms."""
     coupon = discount["source"]["coupon"]
     discount["source"] = {**discount["source"], "coupon": coupon["id"]}
-    if "duration" not in coupon or Coupon.objects.for_merchant(merchant.id).filter(stripe_id=coupon["id"]).exists():
-        return
-    row = project(merchant.id, {"applies_to": None, **coupon, "deleted": False})
-    row.deleted_at, row.valid = row.stripe_written_at, False
-    row.save(update_fields=["deleted_at", "valid"])
+    if not Coupon.objects.for_merchant(merchant.id).filter(stripe_id=coupon["id"]).exists():
+        project(merchant.id, {**coupon, "deleted": True})
 
 
 def _know_ended(merchant: Merchant, invoice: StripeObject) -> None:

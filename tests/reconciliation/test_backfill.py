@@ -14,7 +14,7 @@ from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.reconciliation import backfill_walk, backfills
 from billingos.reconciliation.backfills import latest_backfill, start_backfill, work_off_backfill
-from billingos.reconciliation.models import Backfill
+from billingos.reconciliation.models import Backfill, BackfillGap
 from billingos.stripe_gateway.listing import list_page
 from stripe_simulator import Simulator
 from subscriptions.models import SubscriptionChange
@@ -210,12 +210,19 @@ def test_the_command_imports_and_says_so(merchant: Merchant, account: Account, d
         call_command("backfill", merchant="nobody")
 
 
-def test_a_coupon_that_is_gone_still_holds(merchant: Merchant, account: Account, deliveries: Deliveries) -> None:
+def test_a_coupon_that_is_gone_takes_nothing_with_it(
+    merchant: Merchant, account: Account, simulator: Simulator, deliveries: Deliveries
+) -> None:
+    """Nobody knows what it took off; but that something was taken off is told."""
     account.begin(5)
+    forget_events(simulator, account.id)
     (life,) = [one for one in account.lives if one.kind == "forever"]
     account.v1.coupons.delete(account.forever, None, account.options)
     deliveries.pop()
     imported(merchant)
     rows = rows_of(merchant)
-    assert rows["subscriptions"][life.subscription]["mrr"] == 1425
+    assert rows["subscriptions"][life.subscription]["mrr"] == 1900
     assert account.forever not in rows["coupons"]  # marked deleted
+    with scope(merchant.id):
+        (gap,) = BackfillGap.objects.for_merchant(merchant.id)
+    assert (gap.subscription_stripe_id, gap.kind) == (life.subscription, "discount_unknown")
