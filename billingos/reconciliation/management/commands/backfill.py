@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from billingos.common.errors import BillingError
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
-from billingos.reconciliation.backfill_models import Backfill
+from billingos.reconciliation.backfill_models import Backfill, BackfillGap
 from billingos.reconciliation.backfills import latest_backfill, start_backfill, work_off_backfill
 
 
@@ -30,17 +30,19 @@ class Command(BaseCommand):
             raise CommandError(f"{error.message} Run this command again to go on.") from error
         with scope(merchant.id):
             row = latest_backfill(merchant.id)
+            gaps = BackfillGap.objects.for_merchant(merchant.id).count()
         if row is None or row.status == Backfill.Status.RUNNING:
             raise CommandError("Another process is at this merchant's backfill.")
-        self._report(row)
+        self._report(row, gaps)
 
     def _tell(self, row: Backfill) -> None:
         self.stdout.write(f"{row.percent:3d} %  {row.stage}: {row.counts.get(row.stage, 0)}")
         self.stdout.flush()
 
-    def _report(self, row: Backfill) -> None:
+    def _report(self, row: Backfill, gaps: int) -> None:
         for object_type, count in row.counts.items():
             self.stdout.write(f"{object_type:24} {count}")
         for problem in row.problems:
             self.stdout.write(f"left out: {problem['object_type']} {problem['stripe_id']}: {problem['reason']}")
+        self.stdout.write(f"{gaps} gaps in the history (GET /api/backfill/gaps)")
         self.stdout.write("Done.")
