@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
-from django.db import connection
 
 from billingos.common.models import StripeMirrored
-from billingos.common.tenancy import platform_scope, scope
+from billingos.common.tenancy import scope
 from billingos.merchants.models import ConnectedAccount, Merchant
 from entitlements.models import Entitlement, ProductFeature
 from insights.models import Insight
@@ -64,19 +63,6 @@ def _columns(model: Any, row: Any) -> dict[str, Any]:
             value = _key(value)
         columns[column.name] = value
     return columns
-
-
-def raw_objects(account: str) -> dict[str, Any]:
-    """What dj-stripe's tables hold of an account."""
-    found: dict[str, Any] = {}
-    with platform_scope(), connection.cursor() as cursor:
-        for table in ("djstripe_customer", "djstripe_subscription", "djstripe_invoice"):
-            cursor.execute(
-                f"SELECT id, stripe_data FROM {table} WHERE djstripe_owner_account_id = %s",  # noqa: S608  (names of ours)
-                [account],
-            )
-            found |= {f"{table} {stripe_id}": data for stripe_id, data in cursor.fetchall()}
-    return found
 
 
 def differences(lived: dict[str, Rows], imported: dict[str, Rows]) -> list[str]:
