@@ -3,6 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
+from billingos.backfill.api import BackfillGapsView, BackfillView
 from billingos.portal.api import (
     PortalInvoicesView,
     PortalPaymentMethodView,
@@ -135,6 +136,8 @@ urlpatterns = [
     path("portal/payment-method", PortalPaymentMethodView.as_view()),
     path("reconciliation/runs", RunsView.as_view()),
     path("reconciliation/runs/<str:run_id>", RunView.as_view()),
+    path("backfill", BackfillView.as_view()),
+    path("backfill/gaps", BackfillGapsView.as_view()),
     path("webhooks/events", WebhookEventsView.as_view()),
     path("webhooks/stripe", stripe_webhook),
     path("schema", SpectacularAPIView.as_view(), name="schema"),

@@ -17,6 +17,7 @@ app.conf.beat_schedule = {
         "task": "billingos.webhooks.tasks.drain_inbox",
         "schedule": float(settings.INBOX_SWEEP_SECONDS),
     },
+    "resume-backfills": {"task": "billingos.backfill.tasks.resume_backfills", "schedule": 30.0},
     "resume-write-intents": {"task": "billingos.merchants.tasks.resume_write_intents", "schedule": 30.0},
     "prune-write-intents": {"task": "billingos.merchants.tasks.prune_write_intents", "schedule": 3600.0},
     "prune-inbox": {"task": "billingos.webhooks.tasks.prune_inbox", "schedule": 3600.0},

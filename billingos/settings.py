@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "usage",
     "entitlements",
     "insights",
+    "billingos.backfill",
     "billingos.reconciliation",
     "billingos.dashboard",
     "billingos.portal",
@@ -177,13 +178,12 @@ INBOX_MAX_LAG_SECONDS = env.int("INBOX_MAX_LAG_SECONDS", default=60)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Reconciliation -------------------------------------------------------------------------------------------------
-RECONCILE_REQUESTS_PER_SECOND = env.float("RECONCILE_REQUESTS_PER_SECOND", default=30.0 if STRIPE_LIVE_MODE else 7.0)
 RECONCILE_GRACE_SECONDS = env.int("RECONCILE_GRACE_SECONDS", default=10)
 RECONCILE_FULL_HOUR = env.int("RECONCILE_FULL_HOUR", default=3)
 RECONCILE_WARNING_DRIFTS = env.int("RECONCILE_WARNING_DRIFTS", default=5)
 RECONCILE_CRITICAL_DRIFTS = env.int("RECONCILE_CRITICAL_DRIFTS", default=50)
-if RECONCILE_REQUESTS_PER_SECOND <= 0 or not 0 <= RECONCILE_FULL_HOUR < 24:
-    raise ImproperlyConfigured("RECONCILE_REQUESTS_PER_SECOND must be above 0, RECONCILE_FULL_HOUR from 0 to 23.")
+if not 0 <= RECONCILE_FULL_HOUR < 24:
+    raise ImproperlyConfigured("RECONCILE_FULL_HOUR must be from 0 to 23.")
 
 # --- API ------------------------------------------------------------------------------------------------------------
 API_RATE_LIMIT_PER_MINUTE = env.int("API_RATE_LIMIT_PER_MINUTE", default=6000)

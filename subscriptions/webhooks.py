@@ -132,7 +132,7 @@ def apply_discount(merchant_id: UUID, event: StripeEvent) -> None:
 @handles("customer.discount.deleted")
 def end_discount(merchant_id: UUID, event: StripeEvent) -> None:
     """What it took off until now it has taken off; the subscription's own event says the rest."""
-    write_discount(merchant_id, event.object, removed=True)
+    write_discount(merchant_id, event.object, removed_at=event.created)
 
 
 @handles(

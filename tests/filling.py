@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 import billingos.merchants.selectors
+from billingos.backfill.models import Backfill, BackfillGap
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Membership
 from billingos.merchants.services.connect import refresh_account
@@ -59,6 +60,10 @@ def fill_the_mirror(scene: Scene) -> None:
         sync_dispute(merchant_id, {**DISPUTE, "id": unique("dp_"), "payment_intent": intent})
         item = SubscriptionItem.objects.select_related("version", "subscription", "price").get()
         CheckoutSession.objects.create(merchant_id=merchant_id, price=item.price, expires_at=timezone.now())
+        Backfill.objects.create(merchant_id=merchant_id, stage="events", status=Backfill.Status.COMPLETED)
+        BackfillGap.objects.create(
+            merchant_id=merchant_id, subscription_stripe_id=subscription, kind="pause_unknown", since=timezone.now()
+        )
         migration, _ = VersionMigration.objects.get_or_create(
             merchant_id=merchant_id,
             product_id=item.version.product_id,

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -19,6 +20,14 @@ def reference(value: Any) -> str:
     if isinstance(value, dict):
         return str(value.get("id", ""))
     return value or ""
+
+
+def database_now() -> datetime:
+    """By PostgreSQL's clock, which stamps the rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row: tuple[datetime] = cursor.fetchone()
+    return row[0]
 
 
 def instant(seconds: int | None) -> datetime | None:

@@ -3,6 +3,7 @@ from django.urls import path
 from billingos.dashboard.views import (
     api_keys,
     audit,
+    backfill,
     branding,
     businesses,
     customer,
@@ -80,5 +81,6 @@ urlpatterns = [
     path("<slug:slug>/settings/stripe/refresh", onboarding.connect_refresh, name="connect_refresh"),
     path("<slug:slug>/settings/stripe/again", onboarding.connect_again, name="connect_again"),
     path("<slug:slug>/settings/stripe/done", onboarding.connect_done, name="connect_done"),
+    path("<slug:slug>/settings/stripe/import", backfill.backfill, name="backfill"),
     path("<slug:slug>/audit", audit.audit, name="audit"),
 ]

@@ -31,7 +31,6 @@ FIXED_VALUES = {
     "DEBUG": "0",
     "EMAIL_URL": "memorymail://",
     "RECONCILE_GRACE_SECONDS": "0",
-    "RECONCILE_REQUESTS_PER_SECOND": "1000",
     "SECRET_KEY": "a key that signs nothing outside of a test",
     "STRIPE_API_BASE": "http://127.0.0.1:9",
     "STRIPE_SECRET_KEY": "sk_test_nothing",

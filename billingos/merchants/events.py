@@ -7,6 +7,13 @@ from billingos.common.registries import DomainEvent
 
 
 @dataclass(frozen=True, slots=True)
+class AccountConnected(DomainEvent):
+    """Somebody has finished Stripe's questions about the merchant's account."""
+
+    merchant_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class BillingSettingsChanged(DomainEvent):
     """Some of a merchant's rules have other values now; `changed` names their columns in BillingSettings."""
 

@@ -57,6 +57,11 @@ def get_merchant(merchant_id: UUID) -> Merchant:
     return merchant
 
 
+def merchant_in_scope(merchant_id: UUID) -> Merchant:
+    """The merchant whose scope is open."""
+    return Merchant.objects.get(id=merchant_id)
+
+
 def memberships_of(user: User) -> list[Membership]:
     """The merchants a person works for, by name."""
     with platform_scope():

@@ -6,7 +6,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from billingos.common.mirrored import write_mirrored
-from billingos.common.registries import StripeObject, projects
+from billingos.common.registries import StripeObject, projects, publish
+from billingos.merchants.events import AccountConnected
 from billingos.merchants.models import ConnectedAccount
 
 
@@ -26,7 +27,10 @@ def sync_account(merchant_id: UUID, account: StripeObject, event_at: datetime | 
         "requirements_due": sorted(requirements.get("currently_due") or []),
         "capabilities": account.get("capabilities") or {},
     }
-    return write_mirrored(ConnectedAccount, merchant_id, account, event_at, columns)
+    row = write_mirrored(ConnectedAccount, merchant_id, account, event_at, columns)
+    if row.details_submitted and not (known and known.details_submitted):
+        publish(AccountConnected(merchant_id))
+    return row
 
 
 def _end(known: ConnectedAccount | None) -> ConnectedAccount | None:

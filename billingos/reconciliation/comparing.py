@@ -5,26 +5,25 @@ projection back, as is done where nothing has changed: then not even a revision 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from billingos.common.errors import MissingReference, Unavailable
 from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
-from billingos.common.mirrored import instant, reference
+from billingos.common.mirrored import database_now, instant, reference
 from billingos.common.registries import StripeObject, mirrored_model, project, publish
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.reconciliation.causes import cause_of
 from billingos.reconciliation.differences import Difference, differences
 from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
-from billingos.reconciliation.pace import Pace
 from billingos.reconciliation.snapshots import Key, Snapshot, digest, digest_of, rules_of, snapshots, stamps
 from billingos.stripe_gateway.client import NotConnected
 from billingos.stripe_gateway.operations import retrieve
@@ -34,7 +33,6 @@ from subscriptions.models import CreditNote, Subscription
 log = structlog.get_logger(__name__)
 
 TRIES = 10
-UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
 # Redeeming a coupon changes it, and Stripe makes no event of that.
 UNTOLD = {"coupon": ("times_redeemed", "valid"), "promotion_code": ("times_redeemed", "active")}
 GONE = "gone"  # in place of a digest: Stripe no longer has it
@@ -54,10 +52,8 @@ class Comparer:
 
     merchant: Merchant
     run: ReconciliationRun
-    pace: Pace = field(default_factory=Pace)
 
     def ask(self, object_type: str, stripe_id: str) -> StripeObject:
-        self.pace.wait()
         return told(retrieve(self.merchant, object_type, stripe_id))
 
     def compare(
@@ -207,14 +203,6 @@ class Comparer:
             publish(ObjectsApplied((AppliedObject(self.merchant.stripe_account_id, at, found),)))
 
 
-def database_now() -> datetime:
-    """By PostgreSQL's clock, with which rows are stamped."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        row: tuple[datetime] = cursor.fetchone()
-    return row[0]
-
-
 def told(found: StripeObject) -> StripeObject:
     """The object without what Stripe tells nobody of: with what an invoice is to be paid, before anybody has tried."""
     if found["object"] == "invoice" and found.get("status") != "paid" and not found.get("attempt_count"):
@@ -225,12 +213,6 @@ def told(found: StripeObject) -> StripeObject:
 def is_told_by_nobody(object_type: str, one: Difference) -> bool:
     """Whether Stripe has no event for such a change: it is taken over, and nobody is to blame."""
     return not one.key.kind and one.field in UNTOLD.get(object_type, ())
-
-
-def is_news(found: StripeObject, *, is_here: bool) -> bool:
-    """Stripe makes a payment for each invoice, and tells of it once it was tried."""
-    tried = found.get("latest_charge") or found.get("last_payment_error") or found.get("status") not in UNTRIED
-    return is_here or found["object"] != "payment_intent" or bool(tried)
 
 
 def digest_theirs(found: StripeObject) -> str:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from billingos.backfill.selectors import unfinished_backfills
 from billingos.common.errors import BillingError, Conflict, Unavailable
 from billingos.common.locks import held, lock
 from billingos.common.tenancy import platform_scope, scope
@@ -21,6 +22,7 @@ from billingos.reconciliation.comparing import Comparer
 from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
 from billingos.reconciliation.walking import Walk
 from billingos.stripe_gateway.client import options_for
+from billingos.stripe_gateway.traffic import in_background
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +69,9 @@ def _name(merchant: Merchant) -> str:
 
 def _work(merchant: Merchant, run: ReconciliationRun, deadline: float | None) -> None:
     try:
-        if Walk(Comparer(merchant, run), deadline).go():
+        with in_background():
+            ended = Walk(Comparer(merchant, run), deadline).go()
+        if ended:
             _finish(run)
     except BillingError as error:
         _note_error(run, error)
@@ -113,6 +117,7 @@ def due() -> list[tuple[UUID, str, bool]]:
     night = now.replace(hour=settings.RECONCILE_FULL_HOUR, minute=0, second=0, microsecond=0)
     night = night if night <= now else night - timedelta(days=1)
     found: list[tuple[UUID, str, bool]] = []
+    importing = set(unfinished_backfills())
     with platform_scope():
         connected = Q(is_platform_account=True) | Q(stripe_account_id__isnull=False)
         merchants = Merchant.objects.filter(connected, status=Merchant.Status.ACTIVE)
@@ -121,6 +126,8 @@ def due() -> list[tuple[UUID, str, bool]]:
         for run in recent.defer("cursor", "checked").order_by("id"):
             by_merchant[run.merchant_id].append(run)
         for merchant_id, made_at in merchants.order_by("id").values_list("id", "created_at"):
+            if merchant_id in importing:  # what has not come yet is no drift
+                continue
             if wanted := _due(by_merchant[merchant_id], made_at, night, now):
                 found.append((merchant_id, *wanted))
     return found

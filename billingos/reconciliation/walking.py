@@ -14,14 +14,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from billingos.common.errors import InvalidRequest
+from billingos.common.mirrored import database_now
 from billingos.common.registries import StripeObject, mirrored_model
 from billingos.common.tenancy import scope
 from billingos.merchants.models import ConnectedAccount
-from billingos.reconciliation.comparing import GONE, Comparer, database_now, digest_theirs, is_news, told
+from billingos.reconciliation.comparing import GONE, Comparer, digest_theirs, told
 from billingos.reconciliation.missed import make_up_for, missed, under_way
 from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
 from billingos.reconciliation.snapshots import digest_of, rules_of, snapshots
-from billingos.stripe_gateway.listing import LISTS, Leg, Page, legs, list_page
+from billingos.stripe_gateway.listing import LISTS, Leg, Page, is_told_of, legs, list_page
 
 EVENTS = Leg("event")
 ACCOUNT = "account"
@@ -84,7 +85,6 @@ class Walk:
         """Page after page, from where the run has come to."""
         after, more = self._after(leg.name), True
         while more:
-            self.comparer.pace.wait()
             asked_at = database_now()
             page = self._page(leg, after)
             more = page.more and bool(page.objects)
@@ -137,7 +137,7 @@ class Walk:
         projected: list[str] = []
         for one in objects:
             row = known.get(one["id"])
-            if not is_news(one, is_here=bool(here[one["id"]])):
+            if not here[one["id"]] and not is_told_of(one):
                 continue
             is_left_so = self.run.dry_run and one["id"] in told_of
             if is_left_so or _is_as_it_was(row, digest_theirs(one), digest_of(here[one["id"]], rules)):
@@ -156,7 +156,6 @@ class Walk:
             rows = self.run.drifts.filter(object_type=object_type, stripe_id__in=stripe_ids, cause=lost)
             if not rows.exists():
                 return
-        self.comparer.pace.wait()
         newest = list_page(self.comparer.merchant, EVENTS.object_type).objects
         with scope(self.comparer.merchant.id):
             rows.filter(stripe_id__in=under_way(self.comparer, newest)).update(cause=waits)

@@ -1,6 +1,6 @@
 """All that an account holds, page by page, in an order in which nothing points to what comes later."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ LISTS: dict[str, ListCall] = {
 ALWAYS: dict[str, dict[str, Any]] = {"subscription": {"status": "all"}}
 # Of these a plain list leaves out what lives on a test clock, unless the clock is named.
 HIDDEN_BY_CLOCKS = frozenset({"customer", "subscription"})
+UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,14 @@ def list_page(
     *,
     after: str = "",
     limit: int = PAGE,
+    expand: Sequence[str] = (),
 ) -> Page:
-    """One page of a list, each object whole. `after` is the Stripe id of the last one of the page before. Raises a
-    BillingError: InvalidRequest for an `after` that is gone."""
+    """One page of a list, each object whole, with what `expand` names besides. `after` is the Stripe id of the last one
+    of the page before. Raises a BillingError: InvalidRequest for an `after` that is gone."""
     options = options_for(merchant)
     params: dict[str, Any] = {**ALWAYS.get(object_type, {}), **(filters or {}), "limit": limit}
-    if object_type in WHOLE:
-        params["expand"] = [f"data.{path}" for path in WHOLE[object_type]]
+    if wanted := [*WHOLE.get(object_type, ()), *expand]:
+        params["expand"] = [f"data.{path}" for path in wanted]
     if after:
         params["starting_after"] = after
     with calling():
@@ -115,3 +117,10 @@ def clocks(merchant: "Merchant") -> list[str]:
     if settings.STRIPE_LIVE_MODE:
         return []
     return sorted(clock["id"] for page in pages(merchant, Leg(CLOCK)) for clock in page)
+
+
+def is_told_of(found: Mapping[str, Any]) -> bool:
+    """Whether events tell of the object. Stripe makes a payment for each invoice, and tells of it once it was tried."""
+    if found["object"] != "payment_intent" or found["status"] not in UNTRIED:
+        return True
+    return bool(found.get("latest_charge") or found.get("last_payment_error"))

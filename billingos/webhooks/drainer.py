@@ -85,7 +85,7 @@ def drain(limit: int = BATCH) -> int:
     leased = claim(limit)
     by_merchant: dict[UUID | None, list[Work]] = defaultdict(list)
     for row in leased:
-        by_merchant[row.merchant_id].append(Work(row, _event(row)))
+        by_merchant[row.merchant_id].append(Work(row, as_stripe_event(row)))
     for merchant_id, works in by_merchant.items():
         _drain_merchant(merchant_id, works, batch)
     return len(leased)
@@ -115,7 +115,8 @@ def claim(limit: int) -> list[WebhookEvent]:
     )
 
 
-def _event(row: WebhookEvent) -> StripeEvent:
+def as_stripe_event(row: WebhookEvent) -> StripeEvent:
+    """The event of the inbox, as its handlers see it."""
     data = row.payload["data"]
     return StripeEvent(
         id=row.stripe_event_id,

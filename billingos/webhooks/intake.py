@@ -16,11 +16,12 @@ from billingos.stripe_gateway.signatures import is_signed
 
 INSERT = """
 INSERT INTO webhook_events (id, merchant_id, livemode, account, stripe_event_id, type, api_version, object_type,
-    object_id, customer_stripe_id, created, payload, status, reason, attempts, next_attempt_at, received_at)
+    object_id, customer_stripe_id, created, payload, status, reason, attempts, next_attempt_at, received_at,
+    processed_at)
 VALUES (%(id)s, (SELECT id FROM merchants WHERE CASE WHEN %(account)s::text IS NULL THEN is_platform_account
     ELSE stripe_account_id = %(account)s END), %(livemode)s, %(account)s, %(stripe_event_id)s, %(type)s,
     %(api_version)s, %(object_type)s, %(object_id)s, %(customer)s, %(created)s,
-    %(payload)s, %(status)s, %(reason)s, 0, %(now)s, %(now)s)
+    %(payload)s, %(status)s, %(reason)s, 0, %(now)s, %(now)s, %(processed_at)s)
 ON CONFLICT (livemode, account, stripe_event_id) DO NOTHING
 """
 
@@ -51,7 +52,7 @@ def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, A
     try:
         event = json.loads(body)
         if any(escape in body for escape in UNSTORABLE):
-            event = _storable(event)
+            event = storable(event)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(NO_JSON, code="invalid_json") from error
     _refuse_what_is_no_event(event)
@@ -66,14 +67,14 @@ def _written(event: dict[str, Any]) -> str:
         raise InvalidRequest(NO_JSON, code="invalid_json") from error
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """The same without what PostgreSQL's jsonb cannot hold: NUL characters and lone surrogates."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [_storable(inner) for inner in value]
+        return [storable(inner) for inner in value]
     if isinstance(value, dict):
-        return {_storable(key): _storable(inner) for key, inner in value.items()}
+        return {storable(key): storable(inner) for key, inner in value.items()}
     return value
 
 
@@ -87,11 +88,15 @@ def _refuse_what_is_no_event(event: Any) -> None:
         raise InvalidRequest("Not a time.", param="created")
 
 
-def store(event: dict[str, Any]) -> bool:
+def store(event: dict[str, Any], *, finished: str = "") -> bool:
     """Puts the event into the inbox; False if it is there already. Of the other mode, it is kept as ignored: an error
-    would make Stripe disable the endpoint. Raises InvalidRequest for what JSON cannot say."""
+    would make Stripe disable the endpoint. `finished` is the reason why nothing is left to do about it. Raises
+    InvalidRequest for what JSON cannot say."""
     found = event["data"]["object"]
-    other_mode = event["livemode"] != settings.STRIPE_LIVE_MODE
+    status, reason = ("processed", finished) if finished else ("pending", "")
+    if event["livemode"] != settings.STRIPE_LIVE_MODE:
+        status, reason = "ignored", "other mode"
+    now = timezone.now()
     is_customer = found.get("object") == "customer"
     values = {
         "id": uuid7(),
@@ -105,8 +110,9 @@ def store(event: dict[str, Any]) -> bool:
         "customer": str(found.get("id", "")) if is_customer else str(reference(found.get("customer"))),
         "created": from_stripe(event["created"]),
         "payload": _written(event),
-        "status": "ignored" if other_mode else "pending",
-        "reason": "other mode" if other_mode else "",
-        "now": timezone.now(),
+        "status": status,
+        "reason": reason,
+        "now": now,
+        "processed_at": now if status == "processed" else None,
     }
     return execute_as_platform(INSERT, values) == 1

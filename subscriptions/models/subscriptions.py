@@ -133,7 +133,8 @@ class SubscriptionItem(MerchantOwned):
 class SubscriptionChange(MerchantOwned):
     """One line of a subscription's history: what Stripe said of it, at the instant it says it happened.
 
-    Written once per event, also by events that come too late to change the subscription's row.
+    Written once per event, also by events that come too late to change the subscription's row. What is `inferred` no
+    event has said: it is made from invoices, and made anew.
     """
 
     subscription_stripe_id = models.TextField()
@@ -145,6 +146,7 @@ class SubscriptionChange(MerchantOwned):
     mrr = models.BigIntegerField()
     cancels_at = models.DateTimeField(null=True)
     position = models.PositiveIntegerField(default=0, help_text="Order among the changes of one second.")
+    inferred = models.BooleanField(default=False, help_text="From invoices, for the time before any known event.")
     payload = models.JSONField(help_text="The subscription as it was, and the previous values of what changed.")
 
     class Meta:

@@ -153,17 +153,31 @@ def price_of(merchant_id: UUID, value: Any) -> Price:
 
 @projects("coupon", Coupon)
 def sync_coupon(merchant_id: UUID, coupon: StripeObject, event_at: datetime | None = None) -> Coupon | None:
-    """Stripe coupon → row. A deleted one still holds for those who have redeemed it."""
+    """Stripe coupon → row. A deleted one still holds for those who have redeemed it: also where it was gone before we
+    knew of it there is a row, with the terms if whoever tells of it has them."""
     known = Coupon.objects.for_merchant(merchant_id).filter(stripe_id=coupon["id"]).first()
     if coupon.get("deleted"):
-        if known and known.deleted_at is None:
+        if known is None:
+            terms = _coupon_columns(coupon) if "duration" in coupon else {"duration": Coupon.Duration.FOREVER}
+            ended = {**terms, "valid": False, "deleted_at": timezone.now()}
+            return write_mirrored(Coupon, merchant_id, coupon, event_at, ended)
+        if known.deleted_at is None:
             known.deleted_at, known.valid = timezone.now(), False
             known.save(update_fields=["deleted_at", "valid"])
         return known
     if known and known.deleted_at:
         return known
+    columns = _coupon_columns(coupon)
+    if "applies_to" in coupon:  # Stripe leaves it out unless asked for it
+        columns["product_stripe_ids"] = (coupon["applies_to"] or {}).get("products") or []
+    elif known is None:
+        raise MissingReference("coupon", coupon["id"])
+    return write_mirrored(Coupon, merchant_id, coupon, event_at, columns)
+
+
+def _coupon_columns(coupon: StripeObject) -> dict[str, Any]:
     percent = coupon.get("percent_off")
-    columns: dict[str, Any] = {
+    return {
         "name": coupon.get("name") or "",
         "percent_off": None if percent is None else Decimal(str(percent)),
         "amount_off": coupon.get("amount_off"),
@@ -173,14 +187,9 @@ def sync_coupon(merchant_id: UUID, coupon: StripeObject, event_at: datetime | No
         "max_redemptions": coupon.get("max_redemptions"),
         "times_redeemed": coupon.get("times_redeemed") or 0,
         "redeem_by_at": instant(coupon.get("redeem_by")),
-        "valid": coupon["valid"],
+        "valid": bool(coupon.get("valid")),
         "metadata": own_metadata(coupon),
     }
-    if "applies_to" in coupon:  # Stripe leaves it out unless asked for it
-        columns["product_stripe_ids"] = (coupon["applies_to"] or {}).get("products") or []
-    elif known is None:
-        raise MissingReference("coupon", coupon["id"])
-    return write_mirrored(Coupon, merchant_id, coupon, event_at, columns)
 
 
 def coupon_of(merchant_id: UUID, value: Any) -> Coupon:

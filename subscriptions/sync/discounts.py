@@ -19,7 +19,7 @@ from subscriptions.mrr import Discounts, DiscountTerms, own_discounts
 from subscriptions.sync.catalog import coupon_of
 
 
-def write_discount(merchant_id: UUID, discount: StripeObject, *, removed: bool = False) -> Discount:
+def write_discount(merchant_id: UUID, discount: StripeObject, *, removed_at: datetime | None = None) -> Discount:
     """The row; what hangs on it follows if anything of it is new (DiscountWritten). A discount that was removed stays
     so, whatever comes after."""
     # Since clover the coupon stands in `source`; before, whole, on the discount.
@@ -38,8 +38,8 @@ def write_discount(merchant_id: UUID, discount: StripeObject, *, removed: bool =
     changed = [name for name, value in columns.items() if getattr(row, name) != value]
     for name in changed:
         setattr(row, name, columns[name])
-    if removed and row.removed_at is None:
-        row.removed_at = row.customer.now() if row.customer else row.starts_at
+    if removed_at and row.removed_at is None:
+        row.removed_at = removed_at
         changed.append("removed_at")
     if changed:
         row.save(update_fields=changed)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.urls import URLPattern
 
+from billingos.backfill.models import Backfill
 from billingos.common.tenancy import scope
 from billingos.dashboard.urls import urlpatterns
 from billingos.merchants.models import ApiKey, BillingSettings, Invitation, Membership, Merchant
@@ -15,7 +16,7 @@ from tests.pages.business import ROLES, Business, filled
 from tests.pages.looking import assert_strict, text_of
 from tests.pages.test_business import CHANGES
 
-MODULES = ("api_keys", "audit", "inbox", "onboarding", "reconciliation", "settings", "team")
+MODULES = ("api_keys", "audit", "backfill", "inbox", "onboarding", "reconciliation", "settings", "team")
 EVENT = object()  # stands for the id of an event
 ROUTES = {
     str(entry.name): str(entry.pattern)
@@ -45,6 +46,7 @@ PAGES: dict[str, tuple[str | None, str | None, dict[str, Any]]] = {
     "settings": ("read", "settings.manage", {"name": "Renamed", "default_currency": "eur"}),
     "billing_rules": ("read", "settings.manage", {"paused_counts": "on", **CHANGES}),
     "stripe_connection": ("read", None, {}),
+    "backfill": ("read", "connect.manage", {}),
     "connect": (None, "connect.manage", {}),
     "connect_refresh": (None, "connect.manage", {}),
     "connect_again": ("connect.manage", None, {}),
@@ -68,6 +70,7 @@ def state_of(merchant: Merchant) -> dict[str, Any]:
         return {
             "merchant": list(Merchant.objects.filter(id=merchant.id).values("name", "default_currency")),
             "rules": list(BillingSettings.objects.for_merchant(merchant.id).values("paused_counts")),
+            "backfills": Backfill.objects.for_merchant(merchant.id).count(),
             "keys": list(ApiKey.objects.for_merchant(merchant.id).order_by("id").values("id", "revoked_at")),
             "members": list(Membership.objects.for_merchant(merchant.id).order_by("id").values("user", "role")),
             "invitations": list(

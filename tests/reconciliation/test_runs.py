@@ -3,7 +3,6 @@
 import json
 import random
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -11,13 +10,13 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from billingos.common.errors import Conflict, StripeUnavailable
+from billingos.common.mirrored import database_now
 from billingos.common.registries import handlers_of, witnesses_of
 from billingos.common.tenancy import scope
 from billingos.merchants.models import ConnectedAccount, Merchant
 from billingos.merchants.services.connect import refresh_account
-from billingos.reconciliation.comparing import Comparer, database_now
+from billingos.reconciliation.comparing import Comparer
 from billingos.reconciliation.models import ReconciliationRun
-from billingos.reconciliation.pace import Pace
 from billingos.reconciliation.services import begin_run, go_on, reconcile
 from billingos.reconciliation.walking import Walk
 from billingos.stripe_gateway.client import client
@@ -203,14 +202,6 @@ def test_a_run_leaves_off_and_goes_on(scene: Scene) -> None:
     with scope(merchant.id):
         run = ReconciliationRun.objects.for_merchant(merchant.id).get()
     assert (run.status, run.checked["customer"]) == ("finished", 4)
-
-
-def test_requests_are_spread() -> None:
-    pace = Pace(50)
-    begun = time.monotonic()
-    for _ in range(11):
-        pace.wait()
-    assert 0.2 <= time.monotonic() - begun < 1
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from billingos.common.tenancy import scope
 from billingos.dashboard.onboarding import checklist
 from billingos.dashboard.pages import Visit, merchant_page
 from billingos.dashboard.progress import progress_of
+from billingos.dashboard.views.backfill import running_backfill
 from billingos.reconciliation.selectors import standing_alert
 from billingos.ui.charts import Chart, Point, line_chart
 from billingos.ui.money import money_text, short_money_text, signed_money_text
@@ -124,9 +125,11 @@ def home(visit: Visit) -> HttpResponseBase:
         standing = overview(merchant.id, currency=currency)
         first_steps = None if history else checklist(visit.membership)
         drifted = standing_alert(merchant.id)
+        running = running_backfill(visit)
         open_insights = list(alerts(merchant.id)[: ALERTS + 1])
     context = {
         "progress": progress,
+        "backfill": running,
         "currency": currency,
         "currencies": sorted({*known, currency}) if len({*known, currency}) > 1 else [],
         "at": at,

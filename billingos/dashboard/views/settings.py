@@ -9,6 +9,7 @@ from billingos.common.errors import BillingError
 from billingos.common.tenancy import scope
 from billingos.dashboard.forms import PlainForm, country_choices, currency_choices
 from billingos.dashboard.pages import Visit, merchant_page
+from billingos.dashboard.views.backfill import running_backfill
 from billingos.merchants.countries import COUNTRIES
 from billingos.merchants.models import ChangeWhen, Merchant, Proration
 from billingos.merchants.roles import CONNECT_MANAGE, SETTINGS_MANAGE
@@ -117,5 +118,11 @@ def billing_rules(visit: Visit) -> HttpResponseBase:
 def stripe_connection(visit: Visit) -> HttpResponseBase:
     with scope(visit.merchant.id):
         account = connected_account(visit.merchant)
-    context = {"account": account, "may_connect": visit.may(CONNECT_MANAGE), "tab": "stripe_connection"}
+        running = running_backfill(visit)
+    context = {
+        "account": account,
+        "backfill": running,
+        "may_connect": visit.may(CONNECT_MANAGE),
+        "tab": "stripe_connection",
+    }
     return visit.render("dashboard/settings/stripe.html", context)

@@ -1,0 +1,6 @@
+from billingos.common import registries
+
+
+class BackfillConfig(registries.DomainConfig):
+    name = "billingos.backfill"
+    label = "backfill"
