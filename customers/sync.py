@@ -11,6 +11,7 @@ from django.utils import timezone
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import reference, write_mirrored
 from billingos.common.periods import from_stripe
+from billingos.common.readahead import forget, mirrored_row
 from billingos.common.registries import StripeObject, projects, publish
 from customers.events import CustomerSynced
 from customers.models import Customer, PaymentMethod, TestClock
@@ -41,11 +42,12 @@ def sync_test_clock(merchant_id: UUID, clock: StripeObject, event_at: datetime |
 def sync_customer(merchant_id: UUID, customer: StripeObject, event_at: datetime | None = None) -> Customer | None:
     """Stripe customer → row. Raises MissingReference for a test clock that is not here yet."""
     if customer.get("deleted"):
-        known = Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer["id"]).first()
+        known = mirrored_row(Customer, merchant_id, customer["id"])
         if known is None:  # what was theirs points to them, and may come later
             return write_mirrored(Customer, merchant_id, customer, event_at, {"deleted_at": timezone.now()})
         if known.deleted_at is None:
-            Customer.objects.filter(id=known.id).update(deleted_at=timezone.now())
+            known.deleted_at = timezone.now()
+            known.save(update_fields=["deleted_at"])
         return known
     row = _write(merchant_id, customer, event_at)
     publish(CustomerSynced(merchant_id, row.id, customer.get("discount")))
@@ -54,10 +56,13 @@ def sync_customer(merchant_id: UUID, customer: StripeObject, event_at: datetime 
 
 def _write(merchant_id: UUID, customer: StripeObject, event_at: datetime | None) -> Customer:
     columns = _columns(merchant_id, customer)
+    if columns["external_id"] is None:
+        return write_mirrored(Customer, merchant_id, customer, event_at, columns)
     try:
         with transaction.atomic():
             return write_mirrored(Customer, merchant_id, customer, event_at, columns)
     except IntegrityError:
+        forget()
         # Someone gave a second Stripe customer the same external id, in Stripe: the first one keeps it.
         return write_mirrored(Customer, merchant_id, customer, event_at, {**columns, "external_id": None})
 
@@ -83,7 +88,7 @@ def _columns(merchant_id: UUID, customer: StripeObject) -> dict[str, Any]:
 def _test_clock_id(merchant_id: UUID, stripe_id: str) -> UUID | None:
     if not stripe_id:
         return None
-    clock = TestClock.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    clock = mirrored_row(TestClock, merchant_id, stripe_id)
     if clock is None:
         raise MissingReference("test_helpers.test_clock", stripe_id)
     return clock.id
@@ -92,7 +97,7 @@ def _test_clock_id(merchant_id: UUID, stripe_id: str) -> UUID | None:
 def customer_of(merchant_id: UUID, value: Any) -> Customer:
     """The row behind a field of a Stripe object that names a customer. Raises MissingReference."""
     stripe_id = reference(value)
-    found = Customer.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    found = mirrored_row(Customer, merchant_id, stripe_id)
     if found is None:
         raise MissingReference("customer", stripe_id)
     return found
@@ -103,7 +108,7 @@ def sync_payment_method(
     merchant_id: UUID, method: StripeObject, event_at: datetime | None = None
 ) -> PaymentMethod | None:
     """Stripe payment method → row, if it is or was a customer's; detached for good, it is marked deleted."""
-    known = PaymentMethod.objects.for_merchant(merchant_id).filter(stripe_id=method["id"]).first()
+    known = mirrored_row(PaymentMethod, merchant_id, method["id"])
     if method.get("deleted") or not method.get("customer"):
         if known and known.deleted_at is None:
             known.deleted_at = timezone.now()

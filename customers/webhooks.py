@@ -18,6 +18,7 @@ from billingos.common.registries import StripeEvent, handles, project
     "test_helpers.test_clock.ready",
     "test_helpers.test_clock.internal_failure",
     "test_helpers.test_clock.deleted",
+    only_projects=True,
 )
 def apply_object(merchant_id: UUID, event: StripeEvent) -> None:
     """The event's object becomes its row."""

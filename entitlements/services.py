@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from billingos.common.errors import Conflict, InvalidRequest
+from billingos.common.readahead import forget, remembered
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import settings_of
 from billingos.stripe_gateway.intents import execute
@@ -20,6 +19,8 @@ from subscriptions.models import Product, ProductVersion, Subscription, Subscrip
 from subscriptions.services import Addition, Edit, create_product, edit_product
 from usage.models import Meter
 
+GRANT_COLUMNS = ("active", "ended_at", "granted_at", "limit")
+ITEM_SOURCE = "subscription_item:"
 ENTITLING = {Subscription.Status.TRIALING, Subscription.Status.ACTIVE}
 
 
@@ -128,6 +129,8 @@ def set_product_features(*, merchant_id: UUID, version_id: UUID, included: Featu
                 merchant_id=merchant_id, version_id=version_id, feature_id=feature_id, defaults={"limit": limit}
             )
     rows.exclude(feature_id__in=after).delete()
+    if before != after:
+        forget()  # what was remembered of the version
     return before != after
 
 
@@ -136,7 +139,7 @@ def _limit(value: "int | bool | None") -> int | None:
 
 
 def source_of(item: SubscriptionItem) -> str:
-    return f"subscription_item:{item.stripe_id}"
+    return f"{ITEM_SOURCE}{item.stripe_id}"
 
 
 def refresh_entitlements(*, merchant_id: UUID, subscription_id: UUID) -> None:
@@ -144,23 +147,41 @@ def refresh_entitlements(*, merchant_id: UUID, subscription_id: UUID) -> None:
 
     Access ends when Stripe's status says so, never because a date has passed here. Idempotent.
     """
-    subscription = (
-        Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock").get(id=subscription_id)
+    rows = Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock")
+    subscription = rows.get(id=subscription_id)
+    items = SubscriptionItem.objects.for_merchant(merchant_id).filter(subscription__customer=subscription.customer)
+    own = [item for item in items if item.subscription_id == subscription.id]
+    others = {source_of(item) for item in items if item.subscription_id != subscription.id}
+    wanted = _wanted(merchant_id, subscription, own)
+    here = Entitlement.objects.for_merchant(merchant_id).filter(
+        customer=subscription.customer, source__startswith=ITEM_SOURCE
     )
-    wanted = _wanted(merchant_id, subscription)
-    at = subscription.ended_at or subscription.customer.now()
-    rows = Entitlement.objects.for_merchant(merchant_id).filter(
-        customer=subscription.customer, source__in=_sources(subscription)
-    )
-    with transaction.atomic():
-        for row in rows:
-            if row.active and (row.source, row.feature_id) not in wanted:
-                row.active, row.ended_at = False, at
-                row.save(update_fields=["active", "ended_at"])
-        granted = {(row.source, row.feature_id): row.limit for row in rows if row.active}
-        for (source, feature_id), limit in wanted.items():
-            if (source, feature_id) not in granted or granted[source, feature_id] != limit:
-                _grant(subscription, source, feature_id, limit)
+    # What an item gave that was removed is to end: it is nobody's now.
+    known = {(row.source, row.feature_id): row for row in here if row.source not in others}
+    ended = [row for key, row in known.items() if row.active and key not in wanted]
+    for row in ended:
+        row.active, row.ended_at = False, subscription.ended_at or subscription.customer.now()
+    new: list[Entitlement] = []
+    changed: list[Entitlement] = []
+    for (source, feature_id), limit in wanted.items():
+        row = known.get((source, feature_id)) or Entitlement(
+            merchant_id=merchant_id, customer=subscription.customer, feature_id=feature_id, source=source, active=False
+        )
+        if row.active and row.limit == limit:
+            continue
+        if not row.active:
+            row.active, row.ended_at, row.granted_at = True, None, subscription.customer.now()
+        row.limit = limit
+        (changed if (source, feature_id) in known else new).append(row)
+    if new:
+        Entitlement.objects.bulk_create(
+            new,
+            update_conflicts=True,
+            unique_fields=["merchant", "customer", "feature", "source"],
+            update_fields=GRANT_COLUMNS,
+        )
+    if ended or changed:
+        Entitlement.objects.bulk_update([*ended, *changed], GRANT_COLUMNS)
 
 
 def refresh_past_due(*, merchant_id: UUID) -> int:
@@ -173,28 +194,17 @@ def refresh_past_due(*, merchant_id: UUID) -> int:
     return len(found)
 
 
-def _grant(subscription: Subscription, source: str, feature_id: UUID, limit: int | None) -> None:
-    rows = Entitlement.objects.for_merchant(subscription.merchant_id)
-    row, _ = rows.get_or_create(
-        merchant_id=subscription.merchant_id,
-        customer=subscription.customer,
-        feature_id=feature_id,
-        source=source,
-        defaults={"limit": limit, "granted_at": subscription.customer.now()},
-    )
-    if not row.active or row.limit != limit:
-        if not row.active:
-            row.active, row.ended_at, row.granted_at = True, None, subscription.customer.now()
-        row.limit = limit
-        row.save(update_fields=["active", "ended_at", "granted_at", "limit"])
-
-
-def _wanted(merchant_id: UUID, subscription: Subscription) -> dict[tuple[str, UUID], int | None]:
+def _wanted(
+    merchant_id: UUID, subscription: Subscription, items: Sequence[SubscriptionItem]
+) -> dict[tuple[str, UUID], int | None]:
     """(source, feature) → limit, for all that the subscription gives now."""
-    if not _entitles(merchant_id, subscription):
+    if not items or not _entitles(merchant_id, subscription):
         return {}
-    items = list(subscription.items.all())
-    included = ProductFeature.objects.for_merchant(merchant_id).filter(version__in={item.version_id for item in items})
+    versions = frozenset(item.version_id for item in items)
+    included = remembered(
+        ("included", merchant_id, versions),
+        lambda: list(ProductFeature.objects.for_merchant(merchant_id).filter(version__in=versions)),
+    )
     return {
         (source_of(item), row.feature_id): row.limit
         for item in items
@@ -207,19 +217,3 @@ def _entitles(merchant_id: UUID, subscription: Subscription) -> bool:
     if subscription.status == Subscription.Status.PAST_DUE:
         return settings_of(merchant_id).past_due_keeps_access
     return subscription.status in ENTITLING
-
-
-def _sources(subscription: Subscription) -> list[str]:
-    """Its items, and those it had before (an item that was removed leaves entitlements to end)."""
-    past = Entitlement.objects.for_merchant(subscription.merchant_id).filter(
-        customer=subscription.customer, active=True, source__startswith="subscription_item:"
-    )
-    others = {
-        f"subscription_item:{stripe_id}"
-        for stripe_id in SubscriptionItem.objects.for_merchant(subscription.merchant_id)
-        .filter(subscription__customer=subscription.customer)
-        .exclude(subscription=subscription)
-        .values_list("stripe_id", flat=True)
-    }
-    own = {source_of(item) for item in subscription.items.all()}
-    return sorted(own | (set(past.values_list("source", flat=True)) - others))

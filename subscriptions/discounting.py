@@ -6,11 +6,13 @@ from billingos.common.registries import StripeObject, publish
 from customers.models import Customer
 from subscriptions.events import DiscountWritten
 from subscriptions.models import Discount
-from subscriptions.sync import write_discount
+from subscriptions.sync import has_discounts, write_discount
 
 
 def customer_has(merchant_id: UUID, customer_id: UUID, discount: StripeObject | None) -> None:
     """The customer's own discount is this one, or none: it holds for subscriptions without one."""
+    if discount is None and not has_discounts(merchant_id):
+        return
     customer = Customer.objects.for_merchant(merchant_id).get(id=customer_id)
     rows = Discount.objects.for_merchant(merchant_id).filter(customer=customer, removed_at=None)
     before = rows.filter(subscription_stripe_id="", item_stripe_id="").first()

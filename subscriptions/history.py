@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from billingos.common.mirrored import instant, reference
+from billingos.common.readahead import mirrored_row
 from billingos.common.registries import StripeEvent, StripeObject
 from billingos.merchants.selectors import settings_of
 from customers.models import Customer
@@ -24,22 +25,21 @@ POSITIONS = {"customer.subscription.created": FIRST, "customer.subscription.dele
 def record_change(merchant_id: UUID, event: StripeEvent) -> None:
     """Adds the event's line; a second time changes nothing. Raises MissingReference for a price not here yet."""
     subscription = event.object
-    _, created = SubscriptionChange.objects.get_or_create(
+    line = SubscriptionChange(
         merchant_id=merchant_id,
         event_id=event.id,
-        defaults={
-            "subscription_stripe_id": subscription["id"],
-            "customer_stripe_id": reference(subscription["customer"]),
-            "at": event.created,
-            "status": subscription["status"],
-            "currency": subscription["currency"],
-            "mrr": mrr_of_change(merchant_id, subscription, event.created),
-            "cancels_at": instant(subscription.get("cancel_at")),
-            "position": POSITIONS.get(event.type, FIRST + 1),
-            "payload": {"object": subscription, "previous_attributes": event.previous_attributes},
-        },
+        subscription_stripe_id=subscription["id"],
+        customer_stripe_id=reference(subscription["customer"]),
+        at=event.created,
+        status=subscription["status"],
+        currency=subscription["currency"],
+        mrr=mrr_of_change(merchant_id, subscription, event.created),
+        cancels_at=instant(subscription.get("cancel_at")),
+        position=POSITIONS.get(event.type, FIRST + 1),
+        payload={"object": subscription, "previous_attributes": event.previous_attributes},
     )
-    if created:
+    SubscriptionChange.objects.bulk_create([line], ignore_conflicts=True)
+    if line.position != LAST:
         _order_within_second(merchant_id, subscription["id"], event.created)
 
 
@@ -47,7 +47,7 @@ def mrr_of_change(merchant_id: UUID, subscription: StripeObject, at: datetime) -
     """MRR of the subscription as it was then, by all that is known now. Raises MissingReference."""
     prices = {item["id"]: price_of(merchant_id, item["price"]) for item in subscription["items"]["data"]}
     customer_id = reference(subscription["customer"])
-    customer = Customer.objects.for_merchant(merchant_id).filter(stripe_id=customer_id).first()
+    customer = mirrored_row(Customer, merchant_id, customer_id)
     return subscription_mrr(
         with_tiers(subscription, prices),
         paused_counts=settings_of(merchant_id).paused_counts,

@@ -89,6 +89,7 @@ def record_subscription(merchant_id: UUID, event: StripeEvent) -> None:
     "credit_note.voided",
     "tax_rate.created",
     "tax_rate.updated",
+    only_projects=True,
 )
 def apply_object(merchant_id: UUID, event: StripeEvent) -> None:
     """The event's object becomes its row."""

@@ -87,6 +87,7 @@ def road(merchant: Merchant, settings: Any) -> Iterator[type[Road]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Road)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     settings.STRIPE_API_BASE = f"http://127.0.0.1:{server.server_port}"
+    settings.STRIPE_BREAKER_FAILURES = 1000  # or after some accidents nothing would be asked for a while
     gateway_client.cache_clear()
     yield Road
     server.shutdown()

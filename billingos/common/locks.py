@@ -19,8 +19,9 @@ def lock_key(account: str | None, stripe_object: dict[str, Any]) -> str:
 def lock(keys: Iterable[str]) -> None:
     """Holds the keys until the transaction ends; sorted, so that two workers never wait for each other in a ring."""
     with connection.cursor() as cursor:
-        for key in sorted(set(keys)):
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+        # A set-returning function yields its rows in their order, and each is locked before the next one is made.
+        sql = "SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%s::text[]) key"
+        cursor.execute(sql, (sorted(set(keys)),))
 
 
 @contextlib.contextmanager

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from billingos.common.models import StripeMirrored
 from billingos.common.periods import from_stripe
+from billingos.common.readahead import is_known_missing, keep, mirrored_row
 from billingos.common.registries import StripeObject
 
 M = TypeVar("M", bound=StripeMirrored)
@@ -45,22 +46,36 @@ def write_mirrored(
 
     The caller holds the object's lock and has decided that the object is not stale.
     """
+    stripe_id = stripe_object["id"]
     stamps: dict[str, Any] = {"last_event_at": event_at} if event_at else {"stripe_written_at": timezone.now()}
-    row, created = model.objects.get_or_create(
-        merchant_id=merchant_id,
-        stripe_id=stripe_object["id"],
-        defaults={
-            **columns,
-            **stamps,
-            # Entitlement features alone carry no creation time.
-            "stripe_created_at": instant(stripe_object.get("created")) or timezone.now(),
-            "revision": 1,
-        },
-    )
-    if not created:
-        for name, value in {**columns, **stamps}.items():
-            setattr(row, name, value)
-        row.revision = F("revision") + 1
-        row.save(update_fields=[*columns, *stamps, "revision"])
-        row.refresh_from_db(fields=["revision"])
+    row = mirrored_row(model, merchant_id, stripe_id)
+    if row is None:
+        # Entitlement features alone carry no creation time.
+        made_at = instant(stripe_object.get("created")) or timezone.now()
+        first = {**columns, **stamps, "stripe_created_at": made_at, "revision": 1}
+        row, created = _inserted(model, merchant_id, stripe_id, first)
+        if created:
+            return row
+    for name, value in {**columns, **stamps}.items():
+        setattr(row, name, value)
+    before, row.revision = row.revision, F("revision") + 1
+    row.save(update_fields=[*columns, *stamps, "revision"])
+    row.revision = before + 1
     return row
+
+
+def _inserted(model: type[M], merchant_id: UUID, stripe_id: str, columns: dict[str, Any]) -> tuple[M, bool]:
+    """The row, and whether it is new: somebody who holds another lock may have been faster."""
+    alone = is_known_missing(model, stripe_id)
+    row = model(merchant_id=merchant_id, stripe_id=stripe_id, **columns)
+    try:
+        with transaction.atomic(savepoint=not alone):
+            row.save(force_insert=True)
+        created = True
+    except IntegrityError:
+        found = None if alone else model.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+        if found is None:
+            raise
+        row, created = found, False
+    keep(model, stripe_id, row)
+    return row, created

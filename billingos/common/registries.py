@@ -57,6 +57,7 @@ class Projector(Protocol):
 
 
 _handlers: dict[str, list[Handler]] = defaultdict(list)
+_projecting: set[Handler] = set()
 _witnesses: dict[str, list[Handler]] = defaultdict(list)
 _reactions: dict[type[DomainEvent], list[Callable[[Any], None]]] = defaultdict(list)
 _projectors: dict[str, "tuple[Projector, type[StripeMirrored]]"] = {}
@@ -66,15 +67,24 @@ H = TypeVar("H", bound=Handler)
 P = TypeVar("P", bound=Projector)
 
 
-def handles(*event_types: str) -> Callable[[H], H]:
-    """Registers a handler for Stripe event types."""
+def handles(*event_types: str, only_projects: bool = False) -> Callable[[H], H]:
+    """Registers a handler for Stripe event types. One that `only_projects` makes a row of the event's object and does
+    nothing else: it may be left out where a newer event of the object was applied before."""
 
     def register(handler: H) -> H:
         for event_type in event_types:
             _handlers[event_type].append(handler)
+        if only_projects:
+            _projecting.add(handler)
         return handler
 
     return register
+
+
+def only_projects(event_type: str) -> bool:
+    """Whether nothing but the object's newest state matters of such events, of which none ends the object."""
+    handlers = _handlers.get(event_type)
+    return bool(handlers) and _projecting.issuperset(handlers or ()) and not event_type.endswith(".deleted")
 
 
 def handlers_of(event_type: str) -> list[Handler]:

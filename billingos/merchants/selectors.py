@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from billingos.common.errors import NotFound
+from billingos.common.readahead import remembered
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import (
     ApiKey,
@@ -83,7 +84,7 @@ def membership_in(user: User, slug: str) -> Membership:
 
 def settings_of(merchant_id: UUID) -> BillingSettings:
     """The merchant's billing settings; inside its scope."""
-    return BillingSettings.objects.for_merchant(merchant_id).get()
+    return remembered(("settings", merchant_id), BillingSettings.objects.for_merchant(merchant_id).get)
 
 
 def api_keys(merchant_id: UUID, *, state: str | None = None) -> QuerySet[ApiKey]:

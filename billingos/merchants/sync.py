@@ -6,6 +6,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from billingos.common.mirrored import write_mirrored
+from billingos.common.readahead import mirrored_row
 from billingos.common.registries import StripeObject, projects, publish
 from billingos.merchants.events import AccountConnected
 from billingos.merchants.models import ConnectedAccount
@@ -14,7 +15,7 @@ from billingos.merchants.models import ConnectedAccount
 @projects("account", ConnectedAccount)
 def sync_account(merchant_id: UUID, account: StripeObject, event_at: datetime | None = None) -> ConnectedAccount | None:
     """What Stripe says of the merchant's account. One that Stripe no longer has can take no payments."""
-    known = ConnectedAccount.objects.for_merchant(merchant_id).filter(stripe_id=account["id"]).first()
+    known = mirrored_row(ConnectedAccount, merchant_id, account["id"])
     if account.get("deleted"):
         return _end(known)
     if known and known.deleted_at:

@@ -2,14 +2,16 @@
 
 1. claim: lease some pending events and count the attempt (committed, so that a killed worker loses nothing and a poison
    event uses up its attempts);
-2. decide, per event, from the row's stamps: apply the payload, skip it as stale, or ask Stripe for the truth;
-3. apply, in the merchant's scope, under the customer's lock, each event in its own transaction;
+2. apply together what can be: some dozens of events in one transaction, in the merchant's scope, under their customers'
+   locks, each in its own savepoint (`together`, `verdicts`);
+3. apply alone what could not be: by asking Stripe for the truth, or for what an event points to;
 4. finish: raw objects to the mirror, outcomes to the inbox.
 
 Every step may run twice: applying is idempotent and a row never goes back.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,24 +26,24 @@ from django.utils import timezone
 from billingos.common.errors import BillingError, MissingReference, StripeUnavailable, Unavailable
 from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
-from billingos.common.models import StripeMirrored
 from billingos.common.registries import (
     StripeEvent,
     StripeObject,
     handlers_of,
-    mirrored_model,
     publish,
     witnesses_of,
 )
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.merchants.selectors import get_merchant
-from billingos.stripe_gateway.operations import is_whole
 from billingos.stripe_gateway.settling import settle
 from billingos.webhooks.models import WebhookEvent
+from billingos.webhooks.together import apply_together
+from billingos.webhooks.verdicts import Verdict, apply_event, on_test_clock
 
 log = structlog.get_logger(__name__)
 
+CHUNK = 50  # events of one transaction, whose customers' writes wait for it
 BATCH = 300  # the more, the more events of one object are settled by one question
 MAX_REFERENCES = 10  # each round brings in one object that an event points to
 BACKOFF = timedelta(seconds=2)
@@ -139,21 +141,54 @@ def _drain_merchant(merchant_id: UUID | None, works: list[Work], batch: Batch) -
 
 def _apply_all(merchant: Merchant, works: list[Work], batch: Batch) -> None:
     """All outcomes; a failure that no event is to blame for (the database, Stripe) leaves events to their back-off."""
+    for chunk in (works[start : start + CHUNK] for start in range(0, len(works), CHUNK)):
+        known = _together(merchant, chunk, batch)
+        for work in chunk:
+            if work.outcome:
+                continue
+            if _is_late(work, batch):
+                work.outcome = Outcome(Status.PENDING, "its batch took too long", passing=True, pause=timedelta(0))
+                continue
+            batch.begun = True
+            _apply_alone(merchant, work, batch, known.get(work.row.id))
+
+
+def _together(merchant: Merchant, works: Sequence[Work], batch: Batch) -> dict[UUID, Verdict]:
+    """Applies what can be in one transaction, and says of which events Stripe is to be asked; the rest is left."""
+    chosen = []
     for work in works:
-        if _is_late(work, batch):
-            work.outcome = Outcome(Status.PENDING, "its batch took too long", passing=True, pause=timedelta(0))
-            continue
-        batch.begun = True
-        try:
-            _apply(merchant, work, batch)
-        except BillingError as error:
-            passing = isinstance(error, Unavailable)
-            work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}", passing)
-        except (OperationalError, InterfaceError):
-            raise  # the lease brings them back
-        except Exception as error:  # whatever it is: one event must not keep the rest of its batch from finishing
-            log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
-            work.outcome = Outcome(Status.PENDING, _reason(error)[:500])
+        if not handlers_of(work.event.type) and not witnesses_of(work.event.type):
+            work.outcome = Outcome(Status.IGNORED, "no handler")
+        elif not _tells_nothing(work.event):
+            chosen.append(work)
+    if len(chosen) < 2 or _is_late(chosen[0], batch):
+        return {}
+    batch.begun = True
+    verdicts = apply_together(merchant.id, [work.event for work in chosen])
+    for work, verdict in zip(chosen, verdicts, strict=True):
+        if verdict in ("apply", "skip"):
+            _conclude(work, verdict)
+    return {work.row.id: verdict for work, verdict in zip(chosen, verdicts, strict=True) if verdict}
+
+
+def _conclude(work: Work, verdict: Verdict) -> None:
+    if verdict == "apply" and work.event.object.get("id"):
+        work.applied = work.event.object
+    work.outcome = Outcome(Status.PROCESSED, "stale" if verdict == "skip" else "")
+
+
+def _apply_alone(merchant: Merchant, work: Work, batch: Batch, verdict: Verdict | None) -> None:
+    """In a transaction of its own, and with Stripe's help where it needs some. `verdict` is what is known of it."""
+    try:
+        _apply(merchant, work, batch, verdict)
+    except BillingError as error:
+        passing = isinstance(error, Unavailable)
+        work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}", passing)
+    except (OperationalError, InterfaceError):
+        raise  # the lease brings them back
+    except Exception as error:  # whatever it is: one event must not keep the rest of its batch from finishing
+        log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
+        work.outcome = Outcome(Status.PENDING, _reason(error)[:500])
 
 
 def _reason(error: Exception) -> str:
@@ -170,23 +205,23 @@ def _is_late(work: Work, batch: Batch) -> bool:
     return batch.begun and batch.outage is None and lease is not None and timezone.now() >= lease
 
 
-def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
+def _apply(merchant: Merchant, work: Work, batch: Batch, verdict: Verdict | None) -> None:
     event = work.event
-    if not handlers_of(event.type) and not witnesses_of(event.type):
-        work.outcome = Outcome(Status.IGNORED, "no handler")
-        return
-    if _tells_nothing(merchant, event, batch):
+    if _tells_nothing(event) and _is_settled(merchant, event, batch):
         work.outcome = Outcome(Status.PROCESSED)
         return
     fetched: set[tuple[str, str]] = set()
     for _ in range(MAX_REFERENCES):
         try:
-            verdict = _apply_once(merchant, event)
-            if verdict == "apply":
-                work.applied = event.object if event.object.get("id") else None
-            elif verdict == "ask":
+            if verdict is None:
+                with scope(merchant.id):  # one transaction: what fails leaves nothing of the event behind
+                    lock([lock_key(event.account, event.object)])
+                    verdict = apply_event(merchant.id, event)
+            if verdict == "ask":
                 work.applied = _ask(merchant, event, batch)
-            work.outcome = Outcome(Status.PROCESSED, "stale" if verdict == "skip" else "")
+                work.outcome = Outcome(Status.PROCESSED)
+            else:
+                _conclude(work, verdict)
             return
         except MissingReference as missing:
             wanted = (missing.object_type, missing.stripe_id)
@@ -198,11 +233,11 @@ def _apply(merchant: Merchant, work: Work, batch: Batch) -> None:
     work.outcome = Outcome(Status.PENDING, "its references do not end")
 
 
-def _tells_nothing(merchant: Merchant, event: StripeEvent, batch: Batch) -> bool:
-    """Whether asking is all that could be done about the event, and was done: it is spared a transaction of its own."""
+def _tells_nothing(event: StripeEvent) -> bool:
+    """Whether asking Stripe is all that can be done about the event: once for its object is enough, and it is spared a
+    transaction of its own."""
     is_plain = not witnesses_of(event.type) and not event.type.endswith(".deleted")
-    is_plain = is_plain and bool(event.object.get("id"))
-    return is_plain and _on_test_clock(event.object, None) and _is_settled(merchant, event, batch)
+    return is_plain and bool(event.object.get("id")) and on_test_clock(event.object, None)
 
 
 def _ask(merchant: Merchant, event: StripeEvent, batch: Batch) -> StripeObject | None:
@@ -229,59 +264,6 @@ def _settle(merchant: Merchant, object_type: str, stripe_id: str, batch: Batch) 
     except StripeUnavailable as error:
         batch.outage = error
         raise
-
-
-def _apply_once(merchant: Merchant, event: StripeEvent) -> str:
-    """Runs the event's witnesses and, where its payload is news, its handlers; returns the verdict on the payload."""
-    with scope(merchant.id):  # one transaction: what fails leaves nothing of the event behind
-        lock([lock_key(event.account, event.object)])
-        for witness in witnesses_of(event.type):
-            witness(merchant.id, event)
-        verdict = _verdict(merchant.id, event)
-        if verdict == "apply":
-            for handler in handlers_of(event.type):
-                handler(merchant.id, event)
-        return verdict
-
-
-def _verdict(merchant_id: UUID, event: StripeEvent) -> str:
-    """Whether the payload is news (`apply`), old (`skip`), or cannot be told from here (`ask`)."""
-    model = mirrored_model(event.object.get("object", ""))
-    if model is None or not event.object.get("id"):  # what is only announced has no id
-        return "apply"
-    if event.type.endswith(".deleted") and event.object["object"] != "subscription":
-        return "apply"
-    row = model.objects.filter(merchant_id=merchant_id, stripe_id=event.object.get("id")).first()
-    if not is_whole(event.object) or row is None and _was_deleted(merchant_id, event):
-        return "ask"
-    return judge(row, event.created, on_test_clock=_on_test_clock(event.object, row))
-
-
-def _was_deleted(merchant_id: UUID, event: StripeEvent) -> bool:
-    """Whether the object's deletion has overtaken its creation: there was no row then to remember it by."""
-    events = WebhookEvent.objects.filter(merchant_id=merchant_id, object_id=event.object.get("id"))
-    return events.filter(type__endswith=".deleted").exists()
-
-
-def judge(row: StripeMirrored | None, created: datetime, *, on_test_clock: bool) -> str:
-    """From the row's stamps. Stamps of events compare with stamps of events of the same object, never with our clock;
-    only whether Stripe may have made the event before it answered our last write is judged by wall time, to the second.
-    """
-    if row is None:
-        return "ask" if on_test_clock else "apply"
-    if on_test_clock:
-        return "ask"  # a frozen clock stamps many states with one second
-    if row.stripe_written_at and created <= row.stripe_written_at:
-        return "ask"
-    if row.last_event_at is None or created > row.last_event_at:
-        return "apply"
-    return "ask" if created == row.last_event_at else "skip"
-
-
-def _on_test_clock(stripe_object: dict[str, Any], row: StripeMirrored | None) -> bool:
-    if stripe_object.get("object") == "test_helpers.test_clock":
-        return True
-    return bool(stripe_object.get("test_clock") or getattr(row, "test_clock_id", None))
 
 
 def _finish(works: list[Work]) -> None:

@@ -4,7 +4,7 @@ Idempotent and order-proof: what is deleted, canceled or settled stays so, whate
 """
 
 from subscriptions.sync.catalog import coupon_of, current_version, price_of, sync_price, sync_product
-from subscriptions.sync.discounts import bearing_on, discounts_known, known_discounts, write_discount
+from subscriptions.sync.discounts import bearing_on, discounts_known, has_discounts, known_discounts, write_discount
 from subscriptions.sync.invoices import (
     invoice_columns,
     invoice_subscription_id,
@@ -27,6 +27,7 @@ __all__ = [
     "coupon_of",
     "current_version",
     "discounts_known",
+    "has_discounts",
     "invoice_columns",
     "invoice_subscription_id",
     "known_discounts",

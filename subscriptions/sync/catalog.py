@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
+from billingos.common.readahead import mirrored_row
 from billingos.common.registries import StripeObject, projects, publish
 from customers.sync import customer_of
 from subscriptions.events import VersionDescribed
@@ -25,10 +26,11 @@ def own_metadata(stripe_object: StripeObject) -> dict[str, str]:
 @projects("product", Product)
 def sync_product(merchant_id: UUID, product: StripeObject, event_at: datetime | None = None) -> Product | None:
     """Stripe product → row with its present version, whose features are published for the entitlements."""
-    known = Product.objects.for_merchant(merchant_id).filter(stripe_id=product["id"]).first()
+    known = mirrored_row(Product, merchant_id, product["id"])
     if product.get("deleted"):
         if known and known.deleted_at is None:
-            Product.objects.filter(id=known.id).update(deleted_at=timezone.now(), active=False)
+            known.deleted_at, known.active = timezone.now(), False
+            known.save(update_fields=["deleted_at", "active"])
         return known
     if known and known.deleted_at:
         return known
@@ -84,10 +86,11 @@ def _describe(version: ProductVersion, features: Features) -> None:
 def sync_price(merchant_id: UUID, price: StripeObject, event_at: datetime | None = None) -> Price | None:
     """Stripe price → row, on the version that it names, else on its product's present one. A price never changes its
     version."""
-    known = Price.objects.for_merchant(merchant_id).filter(stripe_id=price["id"]).first()
+    known = mirrored_row(Price, merchant_id, price["id"])
     if price.get("deleted"):
         if known and known.deleted_at is None:
-            Price.objects.filter(id=known.id).update(deleted_at=timezone.now(), active=False)
+            known.deleted_at, known.active = timezone.now(), False
+            known.save(update_fields=["deleted_at", "active"])
         return known
     columns = _price_columns(price)
     if price.get("billing_scheme") == "tiered" and price.get("tiers") is None and not (known and known.tiers):
@@ -136,7 +139,7 @@ def _price_columns(price: StripeObject) -> dict[str, Any]:
 def _version_of_price(merchant_id: UUID, price: StripeObject) -> ProductVersion:
     """Made if the price comes before its product's news."""
     stripe_id = reference(price["product"])
-    product = Product.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    product = mirrored_row(Product, merchant_id, stripe_id)
     if product is None:
         raise MissingReference("product", stripe_id)
     return _version(product, price)
@@ -145,7 +148,7 @@ def _version_of_price(merchant_id: UUID, price: StripeObject) -> ProductVersion:
 def price_of(merchant_id: UUID, value: Any) -> Price:
     """The row behind a field of a Stripe object that names a price. Raises MissingReference."""
     stripe_id = reference(value)
-    found = Price.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    found = mirrored_row(Price, merchant_id, stripe_id)
     if found is None:
         raise MissingReference("price", stripe_id)
     return found
@@ -155,7 +158,7 @@ def price_of(merchant_id: UUID, value: Any) -> Price:
 def sync_coupon(merchant_id: UUID, coupon: StripeObject, event_at: datetime | None = None) -> Coupon | None:
     """Stripe coupon → row. A deleted one still holds for those who have redeemed it: also where it was gone before we
     knew of it there is a row, with the terms if whoever tells of it has them."""
-    known = Coupon.objects.for_merchant(merchant_id).filter(stripe_id=coupon["id"]).first()
+    known = mirrored_row(Coupon, merchant_id, coupon["id"])
     if coupon.get("deleted"):
         if known is None:
             terms = _coupon_columns(coupon) if "duration" in coupon else {"duration": Coupon.Duration.FOREVER}
@@ -195,7 +198,7 @@ def _coupon_columns(coupon: StripeObject) -> dict[str, Any]:
 def coupon_of(merchant_id: UUID, value: Any) -> Coupon:
     """The row behind a field of a Stripe object that names a coupon. Raises MissingReference."""
     stripe_id = reference(value)
-    found = Coupon.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
+    found = mirrored_row(Coupon, merchant_id, stripe_id)
     if found is None:
         raise MissingReference("coupon", stripe_id)
     return found
@@ -206,7 +209,7 @@ def sync_promotion_code(
     merchant_id: UUID, promotion_code: StripeObject, event_at: datetime | None = None
 ) -> PromotionCode | None:
     if promotion_code.get("deleted"):
-        return PromotionCode.objects.for_merchant(merchant_id).filter(stripe_id=promotion_code["id"]).first()
+        return mirrored_row(PromotionCode, merchant_id, promotion_code["id"])
     customer = promotion_code.get("customer")
     restrictions = promotion_code.get("restrictions") or {}
     # Since clover the coupon stands in `promotion`; before, on the code.

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from billingos.common.mirrored import instant, reference
 from billingos.common.periods import from_stripe
+from billingos.common.readahead import no_longer, remembered
 from billingos.common.registries import StripeObject, publish
 from customers.models import Customer
 from customers.sync import customer_of
@@ -34,6 +35,7 @@ def write_discount(merchant_id: UUID, discount: StripeObject, *, removed_at: dat
         "starts_at": from_stripe(discount["start"]),
         "ends_at": instant(discount.get("end")),
     }
+    no_longer(("discounts", merchant_id))
     row, created = Discount.objects.get_or_create(merchant_id=merchant_id, stripe_id=discount["id"], defaults=columns)
     changed = [name for name, value in columns.items() if getattr(row, name) != value]
     for name in changed:
@@ -46,6 +48,11 @@ def write_discount(merchant_id: UUID, discount: StripeObject, *, removed_at: dat
     if created or changed:
         publish(DiscountWritten(merchant_id, row.id))
     return row
+
+
+def has_discounts(merchant_id: UUID) -> bool:
+    """Whether the merchant has ever given one: most never do, and need not be asked for each subscription."""
+    return remembered(("discounts", merchant_id), Discount.objects.for_merchant(merchant_id).exists)
 
 
 def write_expanded(merchant_id: UUID, subscription: StripeObject) -> None:
@@ -74,6 +81,8 @@ def discounts_known(
     merchant_id: UUID, subscriptions: Iterable[StripeObject], customer: Customer | None
 ) -> list[Discount]:
     """Those of the subscriptions, and all that their customer ever had, the oldest first."""
+    if not has_discounts(merchant_id):
+        return []
     ids = {reference(discount) for subscription in subscriptions for discount in discounts_of(subscription)}
     own = Q(customer=customer, subscription_stripe_id="", item_stripe_id="")
     rows = Discount.objects.for_merchant(merchant_id).select_related("coupon")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
+from billingos.common.readahead import mirrored_row, mirrored_rows
 from billingos.common.registries import StripeObject, projects
 from customers.sync import customer_of
 from subscriptions.models import Invoice, InvoiceLine, InvoicePayment, Price, Subscription, TaxRate
@@ -27,15 +28,16 @@ def invoice_subscription_id(invoice: StripeObject) -> str:
 def sync_invoice(merchant_id: UUID, invoice: StripeObject, event_at: datetime | None = None) -> Invoice | None:
     """Stripe invoice → row, if it is a customer's. A draft that was deleted in Stripe is marked deleted here."""
     if invoice.get("deleted"):
-        known = Invoice.objects.for_merchant(merchant_id).filter(stripe_id=invoice["id"]).first()
+        known = mirrored_row(Invoice, merchant_id, invoice["id"])
         if known and known.deleted_at is None:
-            Invoice.objects.filter(id=known.id).update(deleted_at=timezone.now())
+            known.deleted_at = timezone.now()
+            known.save(update_fields=["deleted_at"])
         return known
     if not invoice["customer"]:
         return None
     customer = customer_of(merchant_id, invoice["customer"])
     subscription_id = invoice_subscription_id(invoice)
-    subscription = Subscription.objects.for_merchant(merchant_id).filter(stripe_id=subscription_id).first()
+    subscription = mirrored_row(Subscription, merchant_id, subscription_id)
     if subscription_id and subscription is None:
         raise MissingReference("subscription", subscription_id)
     columns = {"customer": customer, "subscription": subscription, **invoice_columns(invoice)}
@@ -96,7 +98,7 @@ def _sum(amounts: Any) -> int:
 
 def _write_lines(row: Invoice, lines: Sequence[StripeObject]) -> None:
     """The lines as they are now: while an invoice is a draft they come and go."""
-    known = {line.stripe_id: line for line in row.lines.all()}
+    known = {line.stripe_id: line for line in row.lines.all()} if row.revision > 1 else {}
     prices = prices_of(row.merchant_id, lines)
     new, changed = [], []
     for position, line in enumerate(lines):
@@ -108,7 +110,8 @@ def _write_lines(row: Invoice, lines: Sequence[StripeObject]) -> None:
             for name, value in columns.items():
                 setattr(before, name, value)
             changed.append(before)
-    InvoiceLine.objects.bulk_create(new)
+    if new:
+        InvoiceLine.objects.bulk_create(new)
     if changed:
         InvoiceLine.objects.bulk_update(changed, ["position", *line_columns(lines[0], prices)])
     if known:
@@ -118,8 +121,7 @@ def _write_lines(row: Invoice, lines: Sequence[StripeObject]) -> None:
 def prices_of(merchant_id: UUID, lines: Sequence[StripeObject]) -> dict[str, UUID]:
     """Our prices by Stripe id; a line of an unknown price (one of a moment's `price_data`) goes without."""
     wanted = {_price_id(line) for line in lines} - {""}
-    rows = Price.objects.for_merchant(merchant_id).filter(stripe_id__in=wanted)
-    return dict(rows.values_list("stripe_id", "id"))
+    return {row.stripe_id: row.id for row in mirrored_rows(Price, merchant_id, wanted)}
 
 
 def _price_id(line: StripeObject) -> str:
@@ -177,7 +179,7 @@ def line_columns(line: StripeObject, prices: dict[str, UUID]) -> dict[str, Any]:
 def sync_tax_rate(merchant_id: UUID, rate: StripeObject, event_at: datetime | None = None) -> TaxRate | None:
     """Stripe tax rate → row. Invoices name rates by their id alone."""
     if rate.get("deleted"):
-        return TaxRate.objects.for_merchant(merchant_id).filter(stripe_id=rate["id"]).first()
+        return mirrored_row(TaxRate, merchant_id, rate["id"])
     return write_mirrored(
         TaxRate,
         merchant_id,
@@ -205,10 +207,10 @@ def sync_invoice_payment(
     merchant_id: UUID, payment: StripeObject, event_at: datetime | None = None
 ) -> InvoicePayment | None:
     """Stripe invoice payment → row: since basil the only link between an invoice and what pays it."""
-    known = InvoicePayment.objects.for_merchant(merchant_id).filter(stripe_id=payment["id"]).first()
+    known = mirrored_row(InvoicePayment, merchant_id, payment["id"])
     if payment.get("deleted"):
         return known
-    invoice = Invoice.objects.for_merchant(merchant_id).filter(stripe_id=reference(payment["invoice"])).first()
+    invoice = mirrored_row(Invoice, merchant_id, reference(payment["invoice"]))
     if invoice is None:
         raise MissingReference("invoice", reference(payment["invoice"]))
     transitions = payment.get("status_transitions") or {}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
+from billingos.common.readahead import mirrored_row
 from billingos.common.registries import StripeObject, projects
 from customers.sync import customer_of
 from subscriptions.models import CreditNote, Dispute, Invoice, Payment, Refund
@@ -14,7 +15,7 @@ from subscriptions.sync.catalog import own_metadata
 @projects("payment_intent", Payment)
 def sync_payment(merchant_id: UUID, intent: StripeObject, event_at: datetime | None = None) -> Payment | None:
     """Stripe payment intent → row. What succeeded or was canceled stays so."""
-    known = Payment.objects.for_merchant(merchant_id).filter(stripe_id=intent["id"]).first()
+    known = mirrored_row(Payment, merchant_id, intent["id"])
     if intent.get("deleted") or (known and known.has_ended and intent["status"] != known.status):
         return known
     error = intent.get("last_payment_error") or {}
@@ -45,7 +46,7 @@ def sync_payment(merchant_id: UUID, intent: StripeObject, event_at: datetime | N
 @projects("refund", Refund)
 def sync_refund(merchant_id: UUID, refund: StripeObject, event_at: datetime | None = None) -> Refund | None:
     """Stripe refund → row. One of a charge without a payment intent stands alone."""
-    known = Refund.objects.for_merchant(merchant_id).filter(stripe_id=refund["id"]).first()
+    known = mirrored_row(Refund, merchant_id, refund["id"])
     if refund.get("deleted"):
         return known
     payment = _payment_of(merchant_id, refund)
@@ -70,7 +71,7 @@ def sync_refund(merchant_id: UUID, refund: StripeObject, event_at: datetime | No
 @projects("dispute", Dispute)
 def sync_dispute(merchant_id: UUID, dispute: StripeObject, event_at: datetime | None = None) -> Dispute | None:
     """Stripe dispute → row. One of a charge without a payment intent stands alone."""
-    known = Dispute.objects.for_merchant(merchant_id).filter(stripe_id=dispute["id"]).first()
+    known = mirrored_row(Dispute, merchant_id, dispute["id"])
     if dispute.get("deleted"):
         return known
     evidence = dispute.get("evidence_details") or {}
@@ -97,7 +98,7 @@ def sync_dispute(merchant_id: UUID, dispute: StripeObject, event_at: datetime | 
 def _payment_of(merchant_id: UUID, stripe_object: StripeObject) -> Payment | None:
     """The payment that a refund or dispute is about. Raises MissingReference."""
     payment_id = reference(stripe_object.get("payment_intent"))
-    payment = Payment.objects.for_merchant(merchant_id).filter(stripe_id=payment_id).first()
+    payment = mirrored_row(Payment, merchant_id, payment_id)
     if payment_id and payment is None:
         raise MissingReference("payment_intent", payment_id)
     return payment
@@ -114,11 +115,11 @@ def take_in_refunds(merchant_id: UUID, charge: StripeObject, event_at: datetime)
 @projects("credit_note", CreditNote)
 def sync_credit_note(merchant_id: UUID, note: StripeObject, event_at: datetime | None = None) -> CreditNote | None:
     """Stripe credit note → row; void stays void."""
-    known = CreditNote.objects.for_merchant(merchant_id).filter(stripe_id=note["id"]).first()
+    known = mirrored_row(CreditNote, merchant_id, note["id"])
     if note.get("deleted") or (known and known.status == CreditNote.Status.VOID and note["status"] != known.status):
         return known
     invoice_id = reference(note["invoice"])
-    invoice = Invoice.objects.for_merchant(merchant_id).filter(stripe_id=invoice_id).first()
+    invoice = mirrored_row(Invoice, merchant_id, invoice_id)
     if invoice is None:
         raise MissingReference("invoice", invoice_id)
     return write_mirrored(

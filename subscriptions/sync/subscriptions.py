@@ -10,6 +10,7 @@ from django.db.models import F
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
+from billingos.common.readahead import mirrored_row
 from billingos.common.registries import StripeObject, projects, publish
 from billingos.merchants.selectors import settings_of
 from customers.sync import customer_of
@@ -19,13 +20,18 @@ from subscriptions.mrr import item_mrrs, own_discounts
 from subscriptions.sync.catalog import own_metadata, price_of
 from subscriptions.sync.discounts import known_discounts, write_expanded
 
+ITEM_COLUMNS = (
+    "price_id", "version_id", "quantity", "current_period_start", "current_period_end", "discount_ids", "tax_rates",
+    "mrr",
+)  # fmt: skip
+
 
 @projects("subscription", Subscription)
 def sync_subscription(
     merchant_id: UUID, subscription: StripeObject, event_at: datetime | None = None
 ) -> Subscription | None:
     """Stripe subscription with its items → rows; then what hangs on it reacts (SubscriptionChanged)."""
-    known = Subscription.objects.for_merchant(merchant_id).filter(stripe_id=subscription["id"]).first()
+    known = mirrored_row(Subscription, merchant_id, subscription["id"])
     if subscription.get("deleted"):
         return _end_what_is_gone(known)
     if known and known.has_ended and subscription["status"] != known.status:
@@ -41,15 +47,16 @@ def sync_subscription(
         at=at,
     )
     columns = {"customer": customer, **_subscription_columns(subscription), "mrr": sum(mrrs)}
+    before = known.status if known else ""
     row = write_mirrored(Subscription, merchant_id, subscription, event_at, columns)
     _write_items(row, subscription, prices, mrrs)
-    publish(SubscriptionChanged(merchant_id, row.id, known.status if known else ""))
+    publish(SubscriptionChanged(merchant_id, row.id, before))
     return row
 
 
 def require_subscription(merchant_id: UUID, stripe_id: str) -> None:
     """Raises MissingReference for a subscription that is not here; an empty id names none."""
-    if stripe_id and not Subscription.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).exists():
+    if stripe_id and mirrored_row(Subscription, merchant_id, stripe_id) is None:
         raise MissingReference("subscription", stripe_id)
 
 
@@ -58,10 +65,11 @@ def _end_what_is_gone(row: Subscription | None) -> Subscription | None:
     if row is None or row.has_ended:
         return row
     before, row.status, row.ended_at = row.status, Subscription.Status.CANCELED, row.customer.now()
-    row.mrr, row.next_billing_at, row.revision = 0, None, F("revision") + 1
+    row.mrr, row.next_billing_at = 0, None
+    written, row.revision = row.revision, F("revision") + 1
     row.save(update_fields=["status", "ended_at", "mrr", "next_billing_at", "revision"])
+    row.revision = written + 1
     row.items.update(mrr=0)
-    row.refresh_from_db(fields=["revision"])
     publish(SubscriptionChanged(row.merchant_id, row.id, before))
     return row
 
@@ -139,28 +147,44 @@ def _tax_rates(rates: Any) -> list[dict[str, Any]]:
 
 
 def _write_items(row: Subscription, subscription: StripeObject, prices: dict[str, Price], mrrs: Sequence[int]) -> None:
-    kept = []
+    """The items as they are now; what has not changed is not written."""
+    known = {item.stripe_id: item for item in row.items.all()} if row.revision > 1 else {}
+    new, changed = [], []
     for item, mrr in zip(subscription["items"]["data"], mrrs, strict=True):
-        price = prices[item["id"]]
-        written, _ = SubscriptionItem.objects.update_or_create(
-            merchant_id=row.merchant_id,
-            stripe_id=item["id"],
-            defaults={
-                "subscription": row,
-                "price": price,
-                "version_id": price.version_id,
-                "quantity": item.get("quantity") or 0,
-                "current_period_start": instant(item.get("current_period_start"))
-                or from_stripe(subscription["current_period_start"]),
-                "current_period_end": instant(item.get("current_period_end"))
-                or from_stripe(subscription["current_period_end"]),
-                "discount_ids": [reference(discount) for discount in item.get("discounts") or []],
-                "tax_rates": _tax_rates(item.get("tax_rates")),
-                "mrr": mrr,
-            },
+        columns = _item_columns(subscription, item, prices[item["id"]], mrr)
+        before = known.pop(item["id"], None)
+        if before is None:
+            new.append(SubscriptionItem(merchant_id=row.merchant_id, subscription=row, stripe_id=item["id"], **columns))
+        elif any(getattr(before, name) != value for name, value in columns.items()):
+            for name, value in columns.items():
+                setattr(before, name, value)
+            changed.append(before)
+    if known:
+        row.items.filter(id__in=[item.id for item in known.values()]).delete()
+    if new:
+        SubscriptionItem.objects.bulk_create(
+            new,
+            update_conflicts=True,
+            unique_fields=["merchant", "stripe_id"],
+            update_fields=["subscription", *ITEM_COLUMNS],
         )
-        kept.append(written.id)
-    row.items.exclude(id__in=kept).delete()
+    if changed:
+        SubscriptionItem.objects.bulk_update(changed, ITEM_COLUMNS)
+
+
+def _item_columns(subscription: StripeObject, item: StripeObject, price: Price, mrr: int) -> dict[str, Any]:
+    return {
+        "price_id": price.id,
+        "version_id": price.version_id,
+        "quantity": item.get("quantity") or 0,
+        "current_period_start": instant(item.get("current_period_start"))
+        or from_stripe(subscription["current_period_start"]),
+        "current_period_end": instant(item.get("current_period_end"))
+        or from_stripe(subscription["current_period_end"]),
+        "discount_ids": [reference(discount) for discount in item.get("discounts") or []],
+        "tax_rates": _tax_rates(item.get("tax_rates")),
+        "mrr": mrr,
+    }
 
 
 @projects("subscription_schedule", SubscriptionSchedule)
@@ -168,7 +192,7 @@ def sync_schedule(
     merchant_id: UUID, schedule: StripeObject, event_at: datetime | None = None
 ) -> SubscriptionSchedule | None:
     """Stripe subscription schedule → row. What has ended stays so."""
-    known = SubscriptionSchedule.objects.for_merchant(merchant_id).filter(stripe_id=schedule["id"]).first()
+    known = mirrored_row(SubscriptionSchedule, merchant_id, schedule["id"])
     if schedule.get("deleted") or (known and known.has_ended and schedule["status"] != known.status):
         return known
     current = schedule.get("current_phase") or {}

@@ -20,7 +20,7 @@ def test_locks_are_taken_once_each_and_in_one_order(committed_db: None) -> None:
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if "pg_advisory_xact_lock" in sql:
-            taken.append(params[0])
+            taken.extend(params[0])
         return execute(sql, params, many, context)
 
     names = [unique(f"{letter}-") for letter in "dcbae"]

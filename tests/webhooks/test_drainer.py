@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.stripe_gateway.client import client as gateway_client
-from billingos.webhooks.drainer import claim, drain, judge
+from billingos.webhooks.drainer import claim, drain
 from billingos.webhooks.models import WebhookEvent
 from billingos.webhooks.services import replay
+from billingos.webhooks.verdicts import judge
 from customers.models import Customer
 from subscriptions.models import Subscription, SubscriptionChange
 from tests.factories import UserFactory, unique

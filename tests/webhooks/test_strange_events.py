@@ -312,14 +312,16 @@ def test_a_silent_stripe_is_asked_once_a_batch(shop: Shop, silence: list[float])
     assert inbox_row(good).status == "processed"
 
 
-def test_a_batch_ends_with_its_lease(shop: Shop, settings: Any) -> None:
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_batch_ends_with_its_lease(shop: Shop, settings: Any, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     """What it did not come to is put back as it was, not counted as tried."""
     settings.INBOX_LEASE_SECONDS = 0
-    told = [event(shop.merchant, "customer.created", customer(unique("cus_")), T) for _ in range(3)]
+    monkeypatch.setattr("billingos.webhooks.drainer.CHUNK", at_once)
+    told = [event(shop.merchant, "customer.created", customer(unique("cus_")), T) for _ in range(5)]
     for found in told:
         deliver(found)
-    assert drain() == 3
-    done = [inbox_row(found) for found in told]
-    assert sorted((row.status, row.attempts) for row in done) == [("pending", 0), ("pending", 0), ("processed", 1)]
+    assert drain() == 5
+    done = sorted((row.status, row.attempts) for row in map(inbox_row, told))
+    assert done == [*[("pending", 0)] * (5 - at_once), *[("processed", 1)] * at_once]
     drain_all()
     assert {inbox_row(found).status for found in told} == {"processed"}
