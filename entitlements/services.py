@@ -17,6 +17,7 @@ from entitlements.sync import METER, TYPE
 from subscriptions.features import Features
 from subscriptions.models import Product, ProductVersion, Subscription, SubscriptionItem
 from subscriptions.services import Addition, Edit, create_product, edit_product
+from subscriptions.sync import subscription_in_hand
 from usage.models import Meter
 
 GRANT_COLUMNS = ("active", "ended_at", "granted_at", "limit")
@@ -147,8 +148,7 @@ def refresh_entitlements(*, merchant_id: UUID, subscription_id: UUID) -> None:
 
     Access ends when Stripe's status says so, never because a date has passed here. Idempotent.
     """
-    rows = Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock")
-    subscription = rows.get(id=subscription_id)
+    subscription = subscription_in_hand(merchant_id, subscription_id)
     items = SubscriptionItem.objects.for_merchant(merchant_id).filter(subscription__customer=subscription.customer)
     own = [item for item in items if item.subscription_id == subscription.id]
     others = {source_of(item) for item in items if item.subscription_id != subscription.id}

@@ -10,13 +10,13 @@ from insights.models import Insight
 from insights.rules import WATCHED, Finding, findings
 from insights.selectors import get_insight
 from subscriptions.models import Subscription
+from subscriptions.sync import subscription_in_hand
 
 
 def review_subscription(*, merchant_id: UUID, subscription_id: UUID) -> None:
     """Opens what there is to tell of the subscription, and closes what is no longer so. Idempotent; what a person has
     dismissed is not opened again while it lasts."""
-    rows = Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock")
-    subscription = rows.get(id=subscription_id)
+    subscription = subscription_in_hand(merchant_id, subscription_id)
     found = {finding.kind: finding for finding in findings(subscription)}
     existing = Insight.objects.for_merchant(merchant_id).filter(key=str(subscription.id), closed_at=None)
     current = {insight.kind: insight for insight in existing}

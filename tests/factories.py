@@ -10,6 +10,7 @@ from factory.django import DjangoModelFactory
 from factory.faker import Faker
 
 from billingos.common.ids import uuid7
+from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import Merchant, User
 from billingos.merchants.services import create_merchant
 
@@ -47,3 +48,11 @@ class MerchantFactory(Factory[Merchant]):
     @classmethod
     def _create(cls, model_class: type[Merchant], *args: Any, **kwargs: Any) -> Merchant:
         return create_merchant(**kwargs)
+
+
+def platform_merchant() -> Merchant:
+    """The one merchant who is the platform's own account: tests share it."""
+    with platform_scope():
+        found = Merchant.objects.filter(is_platform_account=True).first()
+    made: Merchant = found or MerchantFactory.create(stripe_account_id=None, is_platform_account=True)
+    return made

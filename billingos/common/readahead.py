@@ -53,23 +53,17 @@ def reading_ahead(merchant_id: UUID, objects: Iterable[StripeObject]) -> Iterato
 def _pointed_to(objects: Iterable[StripeObject]) -> dict[type[StripeMirrored], set[str]]:
     """Stripe names a field after the type of what it points to."""
     found: dict[type[StripeMirrored], set[str]] = defaultdict(set)
-
-    def look_into(value: Any, name: str) -> None:
-        if isinstance(value, str):
-            if value and (model := mirrored_model(name)):
+    waiting: list[tuple[str, Any]] = [("", one) for one in objects]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, str) and value:
+            if model := mirrored_model(name):
                 found[model].add(value)
         elif isinstance(value, list):
-            for one in value:
-                look_into(one, name)
+            waiting += ((name, one) for one in value)
         elif isinstance(value, dict):
-            if isinstance(value.get("id"), str):
-                look_into(value["id"], str(value.get("object", name)))
-            for key, inner in value.items():
-                if isinstance(inner, dict | list) or key != "id":
-                    look_into(inner, key)
-
-    for one in objects:
-        look_into(one, "")
+            own = str(value.get("object", name))
+            waiting += ((own if key == "id" else str(key), inner) for key, inner in value.items())
     return found
 
 

@@ -11,7 +11,7 @@ Every step may run twice: applying is idempotent and a row never goes back.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from django.utils import timezone
 from billingos.common.errors import BillingError, MissingReference, StripeUnavailable, Unavailable
 from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
+from billingos.common.mirrored import reference
 from billingos.common.registries import (
     StripeEvent,
     StripeObject,
@@ -141,7 +142,7 @@ def _drain_merchant(merchant_id: UUID | None, works: list[Work], batch: Batch) -
 
 def _apply_all(merchant: Merchant, works: list[Work], batch: Batch) -> None:
     """All outcomes; a failure that no event is to blame for (the database, Stripe) leaves events to their back-off."""
-    for chunk in (works[start : start + CHUNK] for start in range(0, len(works), CHUNK)):
+    for chunk in _chunks(works):
         known = _together(merchant, chunk, batch)
         for work in chunk:
             if work.outcome:
@@ -151,6 +152,23 @@ def _apply_all(merchant: Merchant, works: list[Work], batch: Batch) -> None:
                 continue
             batch.begun = True
             _apply_alone(merchant, work, batch, known.get(work.row.id))
+
+
+def _chunks(works: Sequence[Work]) -> Iterator[list[Work]]:
+    """What is nobody's first, for others point to it; then customer by customer, the events of each as they came."""
+    by_customer: dict[str, list[Work]] = defaultdict(list)
+    for work in works:
+        found = work.event.object
+        owner = found.get("id") if found.get("object") == "customer" else found.get("customer")
+        by_customer[str(reference(owner))].append(work)
+    chunk = by_customer.pop("", [])
+    for own in by_customer.values():
+        if chunk and len(chunk) + len(own) > CHUNK:
+            yield chunk
+            chunk = []
+        chunk += own
+    if chunk:
+        yield chunk
 
 
 def _together(merchant: Merchant, works: Sequence[Work], batch: Batch) -> dict[UUID, Verdict]:

@@ -2,37 +2,46 @@
 state is written.
 
 The events of an object that only bring its state are taken the newest first: the others are stale then, as they would
-be had they come late. Each has a savepoint; what fails, or points to what is not here, is left to be applied alone.
+be had they come late. What fails, or points to what is not here, is left to be applied alone. As most batches have
+nothing of the kind, each event gets a savepoint of its own only after the batch has failed without.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
-from billingos.common.errors import MissingReference
 from billingos.common.locks import lock, lock_key
 from billingos.common.readahead import forget, reading_ahead
 from billingos.common.registries import StripeEvent, only_projects
 from billingos.common.tenancy import scope
-from billingos.webhooks.verdicts import ENDINGS, Verdict, apply_event
+from billingos.webhooks.verdicts import ENDINGS, Verdict, apply_event, knowing_the_gone
 
+Apply = Callable[[UUID, StripeEvent], Verdict | None]
 log = structlog.get_logger(__name__)
 
 
 def apply_together(merchant_id: UUID, events: Sequence[StripeEvent]) -> list[Verdict | None]:
     """The verdict on each event; None where it is to be applied alone, as all are where the transaction fails."""
-    verdicts: list[Verdict | None] = [None] * len(events)
     try:
-        with scope(merchant_id):
-            lock(lock_key(event.account, event.object) for event in events)
-            with reading_ahead(merchant_id, [event.object for event in events]):
-                for index in in_turn(events):
-                    verdicts[index] = _attempt(merchant_id, events[index])
-    except (DatabaseError, InterfaceError) as error:
+        return _apply_all(merchant_id, events, apply_event)
+    except (OperationalError, InterfaceError) as error:
         log.warning("not_applied_together", events=len(events), error=f"{type(error).__name__}: {error}"[:300])
-        return [None] * len(events)
+    except Exception:  # noqa: BLE001  whatever it is: which event it comes of is found out now
+        with contextlib.suppress(Exception):
+            return _apply_all(merchant_id, events, _attempt)
+    return [None] * len(events)
+
+
+def _apply_all(merchant_id: UUID, events: Sequence[StripeEvent], apply: Apply) -> list[Verdict | None]:
+    verdicts: list[Verdict | None] = [None] * len(events)
+    with scope(merchant_id):
+        lock(lock_key(event.account, event.object) for event in events)
+        with reading_ahead(merchant_id, [event.object for event in events]), knowing_the_gone(merchant_id, events):
+            for index in in_turn(events):
+                verdicts[index] = apply(merchant_id, events[index])
     return verdicts
 
 
@@ -40,14 +49,11 @@ def _attempt(merchant_id: UUID, event: StripeEvent) -> Verdict | None:
     try:
         with transaction.atomic():
             return apply_event(merchant_id, event)
-    except MissingReference:
-        pass
     except (OperationalError, InterfaceError):
         raise
-    except Exception:  # noqa: BLE001, S110  whatever it is: alone it fails again, and is told of then
-        pass
-    forget()
-    return None
+    except Exception:  # noqa: BLE001  whatever it is: alone it fails again, and is told of then
+        forget()
+        return None
 
 
 def in_turn(events: Sequence[StripeEvent]) -> list[int]:

@@ -1,5 +1,8 @@
 """What becomes of one event: its payload is news, or stale, or Stripe has to be asked."""
 
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -14,6 +17,7 @@ from billingos.webhooks.models import WebhookEvent
 
 Verdict = Literal["apply", "skip", "ask"]
 ENDINGS = (".deleted", ".detached")
+_gone: ContextVar[frozenset[str] | None] = ContextVar("billingos_gone", default=None)
 
 
 def apply_event(merchant_id: UUID, event: StripeEvent) -> Verdict:
@@ -36,15 +40,32 @@ def _verdict(merchant_id: UUID, event: StripeEvent) -> Verdict:
     if event.type.endswith(".deleted") and event.object["object"] != "subscription":
         return "apply"
     row = mirrored_row(model, merchant_id, event.object["id"])
-    if not is_whole(event.object) or row is None and _has_gone(merchant_id, event):
+    if not is_whole(event.object) or row is None and _has_gone(merchant_id, event.object["id"]):
         return "ask"
     return judge(row, event.created, on_test_clock=on_test_clock(event.object, row))
 
 
-def _has_gone(merchant_id: UUID, event: StripeEvent) -> bool:
+def _has_gone(merchant_id: UUID, stripe_id: str) -> bool:
     """Whether the object's ending has overtaken its creation: there was no row then to remember it by."""
-    events = WebhookEvent.objects.filter(merchant_id=merchant_id, object_id=event.object["id"])
-    return events.filter(Q(type__endswith=".deleted") | Q(type__endswith=".detached")).exists()
+    known = _gone.get()
+    return stripe_id in (gone_of(merchant_id, [stripe_id]) if known is None else known)
+
+
+@contextlib.contextmanager
+def knowing_the_gone(merchant_id: UUID, events: Iterable[StripeEvent]) -> Iterator[None]:
+    """Asks at once of which objects of a batch the ending has come. Who ends one holds its lock, as we do."""
+    ids = {str(event.object["id"]) for event in events if event.object.get("id")}
+    token = _gone.set(gone_of(merchant_id, ids))
+    try:
+        yield
+    finally:
+        _gone.reset(token)
+
+
+def gone_of(merchant_id: UUID, stripe_ids: Collection[str]) -> frozenset[str]:
+    rows = WebhookEvent.objects.filter(merchant_id=merchant_id, object_id__in=stripe_ids)
+    ended = rows.filter(Q(type__endswith=".deleted") | Q(type__endswith=".detached"))
+    return frozenset(ended.values_list("object_id", flat=True))
 
 
 def judge(row: StripeMirrored | None, created: datetime, *, on_test_clock: bool) -> Verdict:

@@ -20,7 +20,13 @@ from subscriptions.sync.payments import (
     sync_refund,
     take_in_refunds,
 )
-from subscriptions.sync.subscriptions import require_subscription, sync_schedule, sync_subscription, with_tiers
+from subscriptions.sync.subscriptions import (
+    require_subscription,
+    subscription_in_hand,
+    sync_schedule,
+    sync_subscription,
+    with_tiers,
+)
 
 __all__ = [
     "bearing_on",
@@ -36,6 +42,7 @@ __all__ = [
     "prices_of",
     "require_payment_of",
     "require_subscription",
+    "subscription_in_hand",
     "sync_credit_note",
     "sync_dispute",
     "sync_invoice",

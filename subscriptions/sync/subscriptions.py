@@ -10,7 +10,7 @@ from django.db.models import F
 from billingos.common.errors import MissingReference
 from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
-from billingos.common.readahead import mirrored_row
+from billingos.common.readahead import mirrored_row, no_longer, remembered
 from billingos.common.registries import StripeObject, projects, publish
 from billingos.merchants.selectors import settings_of
 from customers.sync import customer_of
@@ -50,8 +50,20 @@ def sync_subscription(
     before = known.status if known else ""
     row = write_mirrored(Subscription, merchant_id, subscription, event_at, columns)
     _write_items(row, subscription, prices, mrrs)
+    no_longer(in_hand(row.id))
+    remembered(in_hand(row.id), lambda: row)
     publish(SubscriptionChanged(merchant_id, row.id, before))
     return row
+
+
+def subscription_in_hand(merchant_id: UUID, subscription_id: UUID) -> Subscription:
+    """The row with its customer, for those who react to a change: within a batch, the one just written."""
+    rows = Subscription.objects.for_merchant(merchant_id).select_related("customer__test_clock")
+    return remembered(in_hand(subscription_id), lambda: rows.get(id=subscription_id))
+
+
+def in_hand(subscription_id: UUID) -> tuple[str, UUID]:
+    return "subscription", subscription_id
 
 
 def require_subscription(merchant_id: UUID, stripe_id: str) -> None:

@@ -17,7 +17,7 @@ from billingos.reconciliation.tasks import reconcile_merchant
 from billingos.webhooks.models import WebhookEvent
 from customers.models import Customer
 from subscriptions.models import Subscription
-from tests.factories import MerchantFactory
+from tests.factories import MerchantFactory, platform_merchant
 from tests.reconciliation.test_walk import assert_equal_to_stripe, found_by, spoil, told
 from tests.scenes import Scene
 
@@ -149,18 +149,11 @@ def test_what_is_old_is_forgotten(committed_db: None) -> None:
 
 
 def test_the_platforms_own_account(stripe_client: Any, deliveries: Any, committed_db: None) -> None:
-    merchant = MerchantFactory.create(stripe_account_id=None)
-    with platform_scope():
-        Merchant.objects.filter(id=merchant.id).update(is_platform_account=True)
-    merchant.is_platform_account = True
-    try:
-        customer = stripe_client.v1.customers.create({"name": "Ours"})
-        deliveries.pop()
-        run = reconcile(merchant=merchant)
-        assert customer.id in {drift.stripe_id for drift in found_by(run)}
-        with scope(merchant.id):
-            assert Customer.objects.for_merchant(merchant.id).get(stripe_id=customer.id).name == "Ours"
-        assert found_by(reconcile(merchant=merchant)) == []
-    finally:
-        with platform_scope():
-            Merchant.objects.filter(id=merchant.id).update(is_platform_account=False)
+    merchant = platform_merchant()
+    customer = stripe_client.v1.customers.create({"name": "Ours"})
+    deliveries.pop()
+    run = reconcile(merchant=merchant)
+    assert customer.id in {drift.stripe_id for drift in found_by(run)}
+    with scope(merchant.id):
+        assert Customer.objects.for_merchant(merchant.id).get(stripe_id=customer.id).name == "Ours"
+    assert found_by(reconcile(merchant=merchant)) == []

@@ -14,7 +14,7 @@ from billingos.merchants.models import Merchant
 from billingos.webhooks.drainer import drain
 from billingos.webhooks.models import WebhookEvent
 from stripe_simulator.signatures import sign
-from tests.factories import MerchantFactory, unique
+from tests.factories import platform_merchant, unique
 from tests.webhooks.events import customer, deliver, event, inbox_row
 
 NOW = 1_767_225_700
@@ -74,9 +74,7 @@ def test_text_that_postgresql_cannot_hold_is_cleaned(merchant: Merchant) -> None
 
 
 def test_the_platform_account_may_be_a_merchant_itself(committed_db: None) -> None:
-    with platform_scope():
-        owner = Merchant.objects.filter(is_platform_account=True).first()
-    owner = owner or MerchantFactory.create(stripe_account_id=None, is_platform_account=True)
+    owner = platform_merchant()
     found = event(None, "customer.created", customer(unique("cus_")), NOW)
     assert deliver(found).status_code == 200
     assert inbox_row(found).merchant_id == owner.id

@@ -17,7 +17,7 @@ from billingos.merchants.models import Merchant
 from billingos.webhooks.drainer import drain
 from billingos.webhooks.models import WebhookEvent
 from subscriptions.models import Coupon, Invoice, InvoicePayment, Subscription
-from tests.factories import MerchantFactory, unique
+from tests.factories import platform_merchant, unique
 from tests.fixtures import Api
 from tests.scenes import Scene
 from tests.webhooks.events import deliver, event, inbox_row
@@ -105,19 +105,12 @@ def assert_ended(told: list[dict[str, Any]]) -> dict[str, int]:
     return counts
 
 
-def platform() -> Merchant:
-    with platform_scope():
-        owner = Merchant.objects.filter(is_platform_account=True).first()
-    made: Merchant = owner or MerchantFactory.create(stripe_account_id=None, is_platform_account=True)
-    return made
-
-
 @pytest.mark.parametrize("whose", ["connected", "platform"])
 def test_samples_as_events_of_every_type(
     whose: str, merchant: Merchant, samples: dict[str, Any], settings: Any
 ) -> None:
     settings.INBOX_MAX_ATTEMPTS = 2
-    owner = merchant if whose == "connected" else platform()
+    owner = merchant if whose == "connected" else platform_merchant()
     told = []
     for number, (type, sample) in enumerate(carried(samples)):
         found = event(merchant if whose == "connected" else None, type, ours(owner, sample), T + number)
