@@ -47,7 +47,7 @@ _numbers = itertools.count()
 
 
 class Shop:
-    """A product with a price, and customers who subscribe, pay and change: six events each, of three kinds."""
+    """A product with a price, and customers who subscribe, pay and change: eight events each, of five kinds."""
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
@@ -67,7 +67,7 @@ class Shop:
         return [("product.created", self.product, T), ("price.created", self.price, T)]
 
     def life(self, number: int) -> list[tuple[str, Object, int]]:
-        """Six events of one customer: (type, object, stamp)."""
+        """Eight events of one customer: (type, object, stamp)."""
         customer, subscription = self._customer(number), self._subscription(number)
         draft = self._invoice(number, "draft", 0)
         told = [
@@ -75,7 +75,9 @@ class Shop:
             ("customer.subscription.created", subscription, T + 1),
             ("invoice.created", draft, T + 2),
             ("invoice.finalized", {**draft, "status": "open"}, T + 3),
+            ("payment_intent.succeeded", self._payment(number), T + 4),
             ("invoice.paid", self._invoice(number, "paid", 4900), T + 4),
+            ("invoice_payment.paid", self._invoice_payment(number), T + 4),
             ("customer.updated", {**customer, "name": f"Customer {number}, renamed"}, T + 5),
         ]
         for _, found, _ in told:
@@ -105,6 +107,25 @@ class Shop:
             "latest_invoice": None, "default_payment_method": None, "default_source": None, "schedule": None,
             "pending_setup_intent": None, "test_clock": None, "trial_start": None, "trial_end": None, "ended_at": None,
             "cancel_at": None, "canceled_at": None, "days_until_due": None, "default_tax_rates": [],
+        }  # fmt: skip
+
+    def _payment(self, number: int) -> Object:
+        return {
+            "id": f"pi_{self.tag}_{number}", "object": "payment_intent", "created": T, "amount": 4900,
+            "amount_received": 4900, "amount_capturable": 0, "currency": "usd", "status": "succeeded", "metadata": {},
+            "customer": f"cus_{self.tag}_{number}", "payment_method": None, "latest_charge": None, "description": None,
+            "last_payment_error": None, "canceled_at": None, "capture_method": "automatic", "next_action": None,
+            "confirmation_method": "automatic", "client_secret": None, "payment_method_types": ["card"],
+            "livemode": False,
+        }  # fmt: skip
+
+    def _invoice_payment(self, number: int) -> Object:
+        paid = {"type": "payment_intent", "payment_intent": f"pi_{self.tag}_{number}"}
+        return {
+            "id": f"inpay_{self.tag}_{number}", "object": "invoice_payment", "created": T, "currency": "usd",
+            "invoice": f"in_{self.tag}_{number}", "payment": paid, "status": "paid", "amount_requested": 4900,
+            "amount_paid": 4900, "is_default": True, "livemode": False,
+            "status_transitions": {"paid_at": T, "canceled_at": None},
         }  # fmt: skip
 
     def _invoice(self, number: int, status: str, paid: int) -> Object:

@@ -23,7 +23,9 @@ EXTERNAL_ID = "billingos_external_id"
 def sync_test_clock(merchant_id: UUID, clock: StripeObject, event_at: datetime | None = None) -> TestClock | None:
     """Stripe test clock → row; its time only moves forward."""
     if clock.get("deleted"):
-        TestClock.objects.for_merchant(merchant_id).filter(stripe_id=clock["id"]).update(deleted_at=timezone.now())
+        if known := mirrored_row(TestClock, merchant_id, clock["id"]):
+            known.deleted_at = timezone.now()
+            known.save(update_fields=["deleted_at"])
         return None
     return write_mirrored(
         TestClock,

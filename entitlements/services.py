@@ -8,7 +8,7 @@ from uuid import UUID
 from billingos.common.errors import Conflict, InvalidRequest
 from billingos.common.readahead import forget, remembered
 from billingos.merchants.models import Merchant
-from billingos.merchants.selectors import settings_of
+from billingos.merchants.selectors import rules_in_force
 from billingos.stripe_gateway.intents import execute
 from billingos.stripe_gateway.operations import Call
 from entitlements.models import Entitlement, Feature, ProductFeature
@@ -215,5 +215,5 @@ def _wanted(
 
 def _entitles(merchant_id: UUID, subscription: Subscription) -> bool:
     if subscription.status == Subscription.Status.PAST_DUE:
-        return settings_of(merchant_id).past_due_keeps_access
+        return rules_in_force(merchant_id).past_due_keeps_access
     return subscription.status in ENTITLING

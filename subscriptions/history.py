@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from billingos.common.mirrored import instant, reference
 from billingos.common.readahead import mirrored_row
 from billingos.common.registries import StripeEvent, StripeObject
-from billingos.merchants.selectors import settings_of
+from billingos.merchants.selectors import rules_in_force
 from customers.models import Customer
 from subscriptions.models import Price, SubscriptionChange
 from subscriptions.mrr import subscription_mrr
@@ -50,7 +50,7 @@ def mrr_of_change(merchant_id: UUID, subscription: StripeObject, at: datetime) -
     customer = mirrored_row(Customer, merchant_id, customer_id)
     return subscription_mrr(
         with_tiers(subscription, prices),
-        paused_counts=settings_of(merchant_id).paused_counts,
+        paused_counts=rules_in_force(merchant_id).paused_counts,
         discounts=known_discounts(merchant_id, subscription, customer, at),
         at=at,
     )
@@ -63,7 +63,7 @@ def mrrs_of_lines(merchant_id: UUID, lines: Sequence[SubscriptionChange]) -> lis
     prices = {row.stripe_id: row for row in Price.objects.for_merchant(merchant_id).filter(stripe_id__in=named)}
     customers = {line.customer_stripe_id for line in lines}
     customer = Customer.objects.for_merchant(merchant_id).filter(stripe_id__in=customers).first()
-    known, counts = discounts_known(merchant_id, objects, customer), settings_of(merchant_id).paused_counts
+    known, counts = discounts_known(merchant_id, objects, customer), rules_in_force(merchant_id).paused_counts
     return [
         subscription_mrr(
             with_tiers(found, {item["id"]: prices[reference(item["price"])] for item in found["items"]["data"]}),

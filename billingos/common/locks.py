@@ -16,6 +16,12 @@ def lock_key(account: str | None, stripe_object: dict[str, Any]) -> str:
     return f"{account or 'platform'}/{customer or stripe_object.get('id', '')}"
 
 
+def share(key: str) -> None:
+    """Holds the key until the transaction ends, with others who share it: whoever locks it waits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (key,))
+
+
 def lock(keys: Iterable[str]) -> None:
     """Holds the keys until the transaction ends; sorted, so that two workers never wait for each other in a ring."""
     with connection.cursor() as cursor:

@@ -77,5 +77,5 @@ def _inserted(model: type[M], merchant_id: UUID, stripe_id: str, columns: dict[s
         if found is None:
             raise
         row, created = found, False
-    keep(model, stripe_id, row)
+    keep(model, merchant_id, stripe_id, row)
     return row, created

@@ -84,7 +84,7 @@ def mirrored_row(model: type[M], merchant_id: UUID, stripe_id: str) -> M | None:
     if memory is not None and memory.merchant_id == merchant_id and key in memory.rows:
         return memory.rows[key]  # type: ignore[return-value]  # a row of the key's model
     row: M | None = model.objects.for_merchant(merchant_id).filter(stripe_id=stripe_id).first()
-    keep(model, stripe_id, row)
+    keep(model, merchant_id, stripe_id, row)
     return row
 
 
@@ -96,21 +96,23 @@ def mirrored_rows(model: type[M], merchant_id: UUID, stripe_ids: Collection[str]
         rows = model.objects.for_merchant(merchant_id).filter(stripe_id__in=wanted)
         found = {row.stripe_id: row for row in rows}
         for stripe_id in wanted:
-            keep(model, stripe_id, found.get(stripe_id))
-        if memory is None:
+            keep(model, merchant_id, stripe_id, found.get(stripe_id))
+        if memory is None or memory.merchant_id != merchant_id:
             return list(found.values())
     return [row for stripe_id in stripe_ids if (row := known.get((model, stripe_id)))]  # type: ignore[misc]
 
 
 def is_known_missing(model: type[StripeMirrored], stripe_id: str) -> bool:
-    """Whether it was read ahead, under its lock, that there is no such row."""
+    """Whether it was read ahead that there is no such row. Who makes one meanwhile, under another lock, lets the batch
+    fail, which is then done again."""
     memory = _memory.get()
     return memory is not None and memory.rows.get((model, stripe_id), memory) is None
 
 
-def keep(model: type[StripeMirrored], stripe_id: str, row: StripeMirrored | None) -> None:
+def keep(model: type[StripeMirrored], merchant_id: UUID, stripe_id: str, row: StripeMirrored | None) -> None:
     """The row as it is now, for whoever comes after."""
-    if memory := _memory.get():
+    memory = _memory.get()
+    if memory is not None and memory.merchant_id == merchant_id:
         memory.rows[model, stripe_id] = row
 
 

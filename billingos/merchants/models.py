@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -226,6 +227,11 @@ class BillingSettings(MerchantOwned):
     class Meta:
         db_table = "billing_settings"
         constraints = (models.UniqueConstraint(fields=["merchant"], name="billing_settings_once"),)
+
+    @staticmethod
+    def key(merchant_id: UUID) -> str:
+        """What to share while writing by the rules, and to lock to change them."""
+        return f"rules/{merchant_id}"
 
 
 class Branding(MerchantOwned):

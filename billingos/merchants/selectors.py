@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from billingos.common.errors import NotFound
+from billingos.common.locks import share
 from billingos.common.readahead import remembered
 from billingos.common.tenancy import platform_scope
 from billingos.merchants.models import (
@@ -84,7 +85,18 @@ def membership_in(user: User, slug: str) -> Membership:
 
 def settings_of(merchant_id: UUID) -> BillingSettings:
     """The merchant's billing settings; inside its scope."""
-    return remembered(("settings", merchant_id), BillingSettings.objects.for_merchant(merchant_id).get)
+    return BillingSettings.objects.for_merchant(merchant_id).get()
+
+
+def rules_in_force(merchant_id: UUID) -> BillingSettings:
+    """The same for whoever writes rows by them: who would change them waits for the end of this transaction, and so
+    calculates anew what was written by the old ones."""
+
+    def find() -> BillingSettings:
+        share(BillingSettings.key(merchant_id))
+        return settings_of(merchant_id)
+
+    return remembered(("rules", merchant_id), find)
 
 
 def api_keys(merchant_id: UUID, *, state: str | None = None) -> QuerySet[ApiKey]:

@@ -28,8 +28,9 @@ def sync_account(merchant_id: UUID, account: StripeObject, event_at: datetime | 
         "requirements_due": sorted(requirements.get("currently_due") or []),
         "capabilities": account.get("capabilities") or {},
     }
+    was_submitted = bool(known and known.details_submitted)
     row = write_mirrored(ConnectedAccount, merchant_id, account, event_at, columns)
-    if row.details_submitted and not (known and known.details_submitted):
+    if row.details_submitted and not was_submitted:
         publish(AccountConnected(merchant_id))
     return row
 

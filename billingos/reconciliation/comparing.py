@@ -221,7 +221,9 @@ def digest_theirs(found: StripeObject) -> str:
 
 def undo_endings(merchant_id: UUID, found: StripeObject) -> None:
     """To a projection what has ended stays so, as an old event may come after it. Stripe's answer of now is not old:
-    what has ended here and not there has not."""
+    what has ended here and not there has not; nor has what stands within it."""
+    for payment in (found.get("payments") or {}).get("data", []) if found["object"] == "invoice" else ():
+        undo_endings(merchant_id, payment)
     model: Any = mirrored_model(found["object"])
     if model is None or found.get("deleted"):
         return

@@ -49,7 +49,9 @@ def client(*, hurried: bool = False) -> stripe.StripeClient:
         stripe_version=settings.STRIPE_API_VERSION,
         base_addresses={"api": settings.STRIPE_API_BASE},
         max_network_retries=0 if hurried else 1,  # under one idempotency key; more is the caller's to decide
-        http_client=GuardedClient(timeout=HURRIED_SECONDS if hurried else settings.STRIPE_TIMEOUT_SECONDS),
+        http_client=GuardedClient(
+            timeout=HURRIED_SECONDS if hurried else settings.STRIPE_TIMEOUT_SECONDS, hurried=hurried
+        ),
     )
 
 

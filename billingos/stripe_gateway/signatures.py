@@ -14,6 +14,6 @@ def is_signed(body: bytes, header: str, secrets: Iterable[str]) -> bool:
 def _is_signed_by(body: bytes, header: str, secret: str) -> bool:
     try:
         stripe.WebhookSignature.verify_header(body.decode(), header, secret, settings.STRIPE_WEBHOOK_TOLERANCE_SECONDS)
-    except (stripe.SignatureVerificationError, UnicodeDecodeError, ValueError):
-        return False
+    except (stripe.SignatureVerificationError, UnicodeDecodeError, ValueError, TypeError):
+        return False  # a header that is not ASCII is a TypeError to the library
     return True

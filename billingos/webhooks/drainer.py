@@ -3,7 +3,7 @@
 1. claim: lease some pending events and count the attempt (committed, so that a killed worker loses nothing and a poison
    event uses up its attempts);
 2. apply together what can be: some dozens of events in one transaction, in the merchant's scope, under their customers'
-   locks, each in its own savepoint (`together`, `verdicts`);
+   locks (`together`, `verdicts`);
 3. apply alone what could not be: by asking Stripe for the truth, or for what an event points to;
 4. finish: raw objects to the mirror, outcomes to the inbox.
 
@@ -19,13 +19,13 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F
 from django.utils import timezone
 
 from billingos.common.errors import BillingError, MissingReference, StripeUnavailable, Unavailable
 from billingos.common.events import AppliedObject, ObjectsApplied
-from billingos.common.locks import lock, lock_key
+from billingos.common.locks import lock
 from billingos.common.mirrored import reference
 from billingos.common.registries import (
     StripeEvent,
@@ -40,11 +40,12 @@ from billingos.merchants.selectors import get_merchant
 from billingos.stripe_gateway.settling import settle
 from billingos.webhooks.models import WebhookEvent
 from billingos.webhooks.together import apply_together
-from billingos.webhooks.verdicts import Verdict, apply_event, on_test_clock
+from billingos.webhooks.verdicts import Verdict, apply_event, keys_of, on_test_clock
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 50  # events of one transaction, whose customers' writes wait for it
+CHUNK = 50  # about so many events make one transaction, for which their customers' writes wait
+OF_A_CUSTOMER = ("invoice", "payment_intent", "charge", "subscription")  # where what has no customer points to
 BATCH = 300  # the more, the more events of one object are settled by one question
 MAX_REFERENCES = 10  # each round brings in one object that an event points to
 BACKOFF = timedelta(seconds=2)
@@ -79,7 +80,7 @@ class Batch:
 
     begun: bool = False
     settled: set[tuple[UUID, str, str]] = field(default_factory=set)
-    outage: StripeUnavailable | None = None
+    outages: dict[UUID, StripeUnavailable] = field(default_factory=dict)  # by merchant
 
 
 def drain(limit: int = BATCH) -> int:
@@ -155,20 +156,26 @@ def _apply_all(merchant: Merchant, works: list[Work], batch: Batch) -> None:
 
 
 def _chunks(works: Sequence[Work]) -> Iterator[list[Work]]:
-    """What is nobody's first, for others point to it; then customer by customer, the events of each as they came."""
-    by_customer: dict[str, list[Work]] = defaultdict(list)
+    """First what is nobody's, for others point to it; then customer by customer, the events of each as they came."""
+    owners = {work.row.object_id: owner for work in works if (owner := _owner(work.event.object))}
+    by_owner: dict[str, list[Work]] = defaultdict(list)
     for work in works:
         found = work.event.object
-        owner = found.get("id") if found.get("object") == "customer" else found.get("customer")
-        by_customer[str(reference(owner))].append(work)
-    chunk = by_customer.pop("", [])
-    for own in by_customer.values():
+        pointed_to = (owners.get(str(reference(found.get(name)))) for name in OF_A_CUSTOMER)
+        by_owner[_owner(found) or next(filter(None, pointed_to), "")].append(work)
+    chunk: list[Work] = []
+    for own in [by_owner.pop("", []), *by_owner.values()]:
         if chunk and len(chunk) + len(own) > CHUNK:
             yield chunk
             chunk = []
         chunk += own
     if chunk:
         yield chunk
+
+
+def _owner(found: StripeObject) -> str:
+    """The customer whose the object is, as far as it says so itself."""
+    return str(reference(found.get("id") if found.get("object") == "customer" else found.get("customer")))
 
 
 def _together(merchant: Merchant, works: Sequence[Work], batch: Batch) -> dict[UUID, Verdict]:
@@ -200,13 +207,26 @@ def _apply_alone(merchant: Merchant, work: Work, batch: Batch, verdict: Verdict 
     try:
         _apply(merchant, work, batch, verdict)
     except BillingError as error:
-        passing = isinstance(error, Unavailable)
-        work.outcome = Outcome(Status.PENDING, f"{error.code}: {error.message}", passing)
-    except (OperationalError, InterfaceError):
-        raise  # the lease brings them back
+        pause = timedelta(seconds=error.retry_after) if error.retry_after else OUTAGE_PAUSE
+        work.outcome = Outcome(
+            Status.PENDING, f"{error.code}: {error.message}", passing=isinstance(error, Unavailable), pause=pause
+        )
+    except (OperationalError, InterfaceError) as error:
+        if not _database_answers():
+            raise  # the lease brings them back
+        work.outcome = Outcome(Status.PENDING, f"the database refused it: {error}"[:500])  # a deadlock, say
     except Exception as error:  # whatever it is: one event must not keep the rest of its batch from finishing
         log.exception("event_failed", event_id=work.row.stripe_event_id, type=work.row.type)
         work.outcome = Outcome(Status.PENDING, _reason(error)[:500])
+
+
+def _database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (OperationalError, InterfaceError):
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:
@@ -220,7 +240,7 @@ def _is_late(work: Work, batch: Batch) -> bool:
     """Whether another worker may have the event by now. During an outage nothing waits for Stripe, so that the rest of
     the batch is soon done."""
     lease = work.row.leased_until
-    return batch.begun and batch.outage is None and lease is not None and timezone.now() >= lease
+    return batch.begun and not batch.outages and lease is not None and timezone.now() >= lease
 
 
 def _apply(merchant: Merchant, work: Work, batch: Batch, verdict: Verdict | None) -> None:
@@ -233,7 +253,7 @@ def _apply(merchant: Merchant, work: Work, batch: Batch, verdict: Verdict | None
         try:
             if verdict is None:
                 with scope(merchant.id):  # one transaction: what fails leaves nothing of the event behind
-                    lock([lock_key(event.account, event.object)])
+                    lock(keys_of(event))
                     verdict = apply_event(merchant.id, event)
             if verdict == "ask":
                 work.applied = _ask(merchant, event, batch)
@@ -263,9 +283,7 @@ def _ask(merchant: Merchant, event: StripeEvent, batch: Batch) -> StripeObject |
     if _is_settled(merchant, event, batch):
         return None
     object_type, stripe_id = event.object["object"], event.object["id"]
-    found = _settle(merchant, object_type, stripe_id, batch)
-    batch.settled.add((merchant.id, object_type, stripe_id))
-    return found
+    return _settle(merchant, object_type, stripe_id, batch)
 
 
 def _is_settled(merchant: Merchant, event: StripeEvent, batch: Batch) -> bool:
@@ -275,13 +293,15 @@ def _is_settled(merchant: Merchant, event: StripeEvent, batch: Batch) -> bool:
 
 def _settle(merchant: Merchant, object_type: str, stripe_id: str, batch: Batch) -> StripeObject:
     """As `settle`; but a Stripe that has not answered is not asked again in this batch: it would outlast its lease."""
-    if batch.outage:
-        raise StripeUnavailable(batch.outage.message)
+    if outage := batch.outages.get(merchant.id):
+        raise StripeUnavailable(outage.message, retry_after=outage.retry_after)
     try:
-        return settle(merchant, object_type, stripe_id).object
+        found = settle(merchant, object_type, stripe_id).object
     except StripeUnavailable as error:
-        batch.outage = error
+        batch.outages[merchant.id] = error
         raise
+    batch.settled.add((merchant.id, object_type, stripe_id))
+    return found
 
 
 def _finish(works: list[Work]) -> None:

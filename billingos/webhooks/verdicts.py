@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from billingos.common.locks import lock_key
 from billingos.common.models import StripeMirrored
 from billingos.common.readahead import mirrored_row
 from billingos.common.registries import StripeEvent, handlers_of, mirrored_model, witnesses_of
@@ -45,6 +46,13 @@ def _verdict(merchant_id: UUID, event: StripeEvent) -> Verdict:
     return judge(row, event.created, on_test_clock=on_test_clock(event.object, row))
 
 
+def keys_of(event: StripeEvent) -> list[str]:
+    """What to lock for an event: its customer, and the one whom what it is about was taken from."""
+    before = event.previous_attributes.get("customer")
+    keys = [lock_key(event.account, event.object)]
+    return [*keys, lock_key(event.account, {"customer": before})] if before else keys
+
+
 def _has_gone(merchant_id: UUID, stripe_id: str) -> bool:
     """Whether the object's ending has overtaken its creation: there was no row then to remember it by."""
     known = _gone.get()
@@ -53,7 +61,7 @@ def _has_gone(merchant_id: UUID, stripe_id: str) -> bool:
 
 @contextlib.contextmanager
 def knowing_the_gone(merchant_id: UUID, events: Iterable[StripeEvent]) -> Iterator[None]:
-    """Asks at once of which objects of a batch the ending has come. Who ends one holds its lock, as we do."""
+    """Asks at once of which objects of a batch the ending has come."""
     ids = {str(event.object["id"]) for event in events if event.object.get("id")}
     token = _gone.set(gone_of(merchant_id, ids))
     try:

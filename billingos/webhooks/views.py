@@ -2,11 +2,11 @@
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from billingos.api.errors import json_error
-from billingos.common.errors import BillingError, BodyTooLarge, Unavailable
+from billingos.common.errors import BillingError, BodyTooLarge, InvalidRequest, Unavailable
 from billingos.webhooks.intake import store, verified
 from billingos.webhooks.wakeup import wake_drainer
 
@@ -18,7 +18,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """200 once the event is stored, also when it was before; 400 for a bad signature; 503 asks Stripe to come again."""
     try:
         _refuse_other_methods(request)
-        body = request.read(MAX_BODY + 1)
+        body = _read(request)
         if len(body) > MAX_BODY:
             raise BodyTooLarge("The body is too large.")
         event = verified(body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS)
@@ -30,6 +30,13 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     if fresh:
         wake_drainer()
     return JsonResponse({"received": True, "duplicate": not fresh})
+
+
+def _read(request: HttpRequest) -> bytes:
+    try:
+        return request.read(MAX_BODY + 1)
+    except UnreadablePostError as error:  # the sender has hung up
+        raise InvalidRequest("The body did not come to its end.", code="invalid_body") from error
 
 
 def _refuse_other_methods(request: HttpRequest) -> None:

@@ -176,6 +176,10 @@ class InvoicePayment(StripeMirrored):
             models.Index(fields=["merchant", "payment_stripe_id"], name="invoice_payments_payment"),
         )
 
+    @property
+    def has_ended(self) -> bool:
+        return self.status in {"paid", "canceled"}
+
 
 class Refund(StripeMirrored):
     """Money given back; `amount` in minor units of `currency`."""

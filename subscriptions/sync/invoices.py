@@ -206,9 +206,10 @@ def require_payment_of(merchant_id: UUID, invoice_id: str) -> None:
 def sync_invoice_payment(
     merchant_id: UUID, payment: StripeObject, event_at: datetime | None = None
 ) -> InvoicePayment | None:
-    """Stripe invoice payment → row: since basil the only link between an invoice and what pays it."""
+    """Stripe invoice payment → row: since basil the only link between an invoice and what pays it. Paid or canceled it
+    stays so."""
     known = mirrored_row(InvoicePayment, merchant_id, payment["id"])
-    if payment.get("deleted"):
+    if payment.get("deleted") or (known and known.has_ended and payment["status"] != known.status):
         return known
     invoice = mirrored_row(Invoice, merchant_id, reference(payment["invoice"]))
     if invoice is None:

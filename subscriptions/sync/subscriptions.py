@@ -12,7 +12,7 @@ from billingos.common.mirrored import instant, reference, write_mirrored
 from billingos.common.periods import from_stripe
 from billingos.common.readahead import mirrored_row, no_longer, remembered
 from billingos.common.registries import StripeObject, projects, publish
-from billingos.merchants.selectors import settings_of
+from billingos.merchants.selectors import rules_in_force
 from customers.sync import customer_of
 from subscriptions.events import SubscriptionChanged
 from subscriptions.models import Price, Subscription, SubscriptionItem, SubscriptionSchedule
@@ -42,7 +42,7 @@ def sync_subscription(
     at = event_at or customer.now()
     mrrs = item_mrrs(
         with_tiers(subscription, prices),
-        paused_counts=settings_of(merchant_id).paused_counts,
+        paused_counts=rules_in_force(merchant_id).paused_counts,
         discounts=known_discounts(merchant_id, subscription, customer, at),
         at=at,
     )

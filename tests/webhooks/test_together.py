@@ -2,30 +2,37 @@
 
 import json
 import random
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
+from django.test import Client
+from django.utils import timezone
 
 from benchmarks.deliveries import Shop as Bench
 from benchmarks.deliveries import delivery
+from billingos.backfill.selectors import latest_backfill
 from billingos.common import readahead
+from billingos.common.errors import StripeUnavailable
 from billingos.common.registries import StripeEvent, only_projects
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
+from billingos.merchants.selectors import rules_in_force
+from billingos.merchants.services.rules import update_billing_settings
 from billingos.webhooks.drainer import drain
 from billingos.webhooks.intake import store, verified
 from billingos.webhooks.models import WebhookEvent
 from billingos.webhooks.together import in_turn
 from customers.models import Customer, PaymentMethod
-from subscriptions.models import Invoice, Subscription
+from subscriptions.models import Invoice, InvoicePayment, Subscription
 from tests.backfill.rows import rows_of
-from tests.factories import MerchantFactory, unique
+from tests.factories import MerchantFactory, UserFactory, unique
 from tests.fixtures import Api
 from tests.webhooks.events import customer, deliver, event, inbox_row
-from tests.webhooks.shop import Shop, T, drain_all, subscription
+from tests.webhooks.shop import Shop, T, drain_all, invoice, subscription
 
 DEEP = json.loads("[" * 300 + "]" * 300)
 
@@ -189,7 +196,7 @@ def test_of_an_object_the_newest_state_is_written_first_and_its_end_last() -> No
     ]
     assert not only_projects("invoice.payment_failed")
     assert not only_projects("customer.deleted")
-    assert in_turn(events) == [3, 5, 2, 0, 6, 1, 4]
+    assert in_turn(events) == [6, 1, 4, 3, 5, 2, 0]  # and customers before invoices
 
 
 def test_rows_are_read_once_and_anew_after_a_failure(shop: Shop) -> None:
@@ -212,3 +219,108 @@ def test_rows_are_read_once_and_anew_after_a_failure(shop: Shop) -> None:
         assert readahead.mirrored_row(Customer, merchant_id, "") is None
         (alone,) = readahead.mirrored_rows(Customer, merchant_id, [name])
         assert alone.name == "Told"
+
+
+def test_what_needs_more_than_its_state_is_not_overtaken(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A payment that failed, and the next state in the same batch: Stripe is still asked what was to pay it."""
+    found = invoice(unique("in_"), shop.customer["id"], status="open")
+    to_pay = {
+        "id": unique("inpay_"),
+        "object": "invoice_payment",
+        "created": T,
+        "invoice": found["id"],
+        "payment": {"payment_intent": "pi_1"},
+        "status": "open",
+        "amount_requested": 4900,
+        "is_default": True,
+    }
+    asked = {**found, "payments": {"data": [to_pay]}}
+    monkeypatch.setattr("billingos.stripe_gateway.settling.retrieve", lambda *about: asked)
+    shop.tell("invoice.created", found)
+    told = [
+        event(shop.merchant, "invoice.payment_failed", found, T + 3),
+        event(shop.merchant, "invoice.updated", found, T + 5),
+    ]
+    for one in told:
+        deliver(one)
+    drain_all()
+    assert {inbox_row(one).status for one in told} == {"processed"}
+    with scope(shop.merchant.id):
+        assert InvoicePayment.objects.for_merchant(shop.merchant.id).get(stripe_id=to_pay["id"]).status == "open"
+
+
+def test_an_account_that_is_ready_is_imported_however_it_is_told(merchant: Merchant) -> None:
+    """In a batch the row that was read and the row that was written are the same."""
+    account = {"id": merchant.stripe_account_id, "object": "account", "created": T, "charges_enabled": False}
+    deliver(event(merchant, "account.updated", {**account, "details_submitted": False}, T))
+    drain_all()
+    with scope(merchant.id):
+        assert latest_backfill(merchant.id) is None
+    ready = {**account, "charges_enabled": True, "details_submitted": True}
+    deliver(event(merchant, "account.updated", ready, T + 5))
+    deliver(event(merchant, "account.updated", ready, T + 6))
+    drain()
+    with scope(merchant.id):
+        assert latest_backfill(merchant.id) is not None
+
+
+def test_one_account_that_is_held_up_holds_up_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stripe limits accounts, not us: the others' questions are asked."""
+    other = MerchantFactory.create(stripe_account_id=unique("acct_"))
+
+    def asked(merchant: Merchant, object_type: str, stripe_id: str) -> dict[str, Any]:
+        if merchant.id == shop.merchant.id:
+            raise StripeUnavailable("Slow down.", retry_after=7)
+        return customer(stripe_id, name="Asked")
+
+    monkeypatch.setattr("billingos.stripe_gateway.settling.retrieve", asked)
+    told = [
+        event(owner, "customer.updated", customer(unique("cus_"), test_clock="clock_1"), T + number)
+        for number, owner in enumerate([shop.merchant, other])
+    ]
+    monkeypatch.setattr("customers.sync._test_clock_id", lambda *about: None)
+    for one in told:
+        deliver(one)
+    drain()
+    held, done = (inbox_row(one) for one in told)
+    assert (held.status, held.attempts, done.status) == ("pending", 0, "processed")
+    assert 0 < (held.next_attempt_at - timezone.now()).total_seconds() <= 7
+
+
+def test_what_belongs_to_a_customer_is_taken_with_the_customers_own(merchant: Merchant) -> None:
+    """A payment of an invoice names no customer; were it taken first, Stripe would be asked for the invoice."""
+    bench = Bench(unique("o"))
+    taken_in(merchant, bench.catalog())
+    drain_all()
+    taken_in(merchant, [told for number in range(20) for told in bench.life(number)])  # several transactions
+    drain()  # asking Stripe would fail: it does not know the account
+    with platform_scope():
+        ends = WebhookEvent.objects.filter(merchant=merchant).values_list("status", flat=True)
+        assert set(ends) == {"processed"}
+
+
+def test_rules_wait_for_those_who_write_by_them(shop: Shop) -> None:
+    """Or a batch would leave what the old rules say, after all was calculated anew by the new ones."""
+    changed = threading.Event()
+
+    def change() -> None:
+        update_billing_settings(merchant=shop.merchant, by=UserFactory.create(), paused_counts=True)
+        changed.set()
+        connections.close_all()
+
+    changer = threading.Thread(target=change)
+    with scope(shop.merchant.id):
+        assert not rules_in_force(shop.merchant.id).paused_counts
+        changer.start()
+        assert not changed.wait(0.5)
+    changer.join(20)
+    assert changed.is_set()
+    with scope(shop.merchant.id):
+        assert rules_in_force(shop.merchant.id).paused_counts
+
+
+def test_a_signature_of_any_bytes_is_refused(committed_db: None) -> None:
+    answer = Client(raise_request_exception=False).post(
+        "/api/webhooks/stripe", data=b"{}", content_type="application/json", headers={"Stripe-Signature": "t=1,v1=é"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_signature")

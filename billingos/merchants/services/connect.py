@@ -13,6 +13,7 @@ from billingos.merchants.models import ConnectedAccount, Merchant, User
 from billingos.merchants.services.audit import record_audit
 from billingos.stripe_gateway.accounts import create_account, create_account_link
 from billingos.stripe_gateway.client import NotConnected
+from billingos.stripe_gateway.operations import retrieve
 from billingos.stripe_gateway.settling import settle
 
 
@@ -66,11 +67,14 @@ def refresh_account(*, merchant: Merchant) -> ConnectedAccount:
         raise NotConnected("Connect a Stripe account first.")
     trying = copy(merchant)
     trying.deauthorized_at = None
-    account: ConnectedAccount = settle(trying, "account", merchant.stripe_account_id).row
-    if merchant.deauthorized_at and account.deleted_at is None:
+    # Access first: what reacts to an account that is ready wants to use it.
+    if merchant.deauthorized_at and not retrieve(trying, "account", merchant.stripe_account_id).get("deleted"):
         with scope(merchant.id):
             note_access(merchant_id=merchant.id, allowed=True, at=timezone.now())
         merchant.deauthorized_at = None
+    account: ConnectedAccount | None = settle(trying, "account", merchant.stripe_account_id).row
+    if account is None:
+        raise NotConnected("Stripe does not know this account, or does not let us in.")
     return account
 
 

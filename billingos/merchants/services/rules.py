@@ -3,6 +3,7 @@
 from typing import Any
 
 from billingos.common.errors import Conflict
+from billingos.common.locks import lock
 from billingos.common.registries import publish
 from billingos.common.tenancy import scope
 from billingos.merchants.events import BillingSettingsChanged
@@ -40,6 +41,7 @@ def update_billing_settings(*, merchant: Merchant, by: User, **rules: bool | str
     days, entitlements of customers who are past due end or come back.
     """
     with scope(merchant.id):
+        lock([BillingSettings.key(merchant.id)])
         row = BillingSettings.objects.for_merchant(merchant.id).select_for_update().get()
         changes = changes_to(row, rules)
         if changes:
