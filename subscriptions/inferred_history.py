@@ -78,6 +78,7 @@ def _bill(invoice: Invoice, row: Subscription) -> Bill:
         finalized_at=invoice.finalized_at,
         paid_at=invoice.paid_at,
         lines=[_line(line) for line in lines if _counts(line, row)],
+        written_off_at=invoice.voided_at or invoice.marked_uncollectible_at,
     )
 
 

@@ -48,15 +48,16 @@ class Bill:
     finalized_at: datetime | None
     paid_at: datetime | None
     lines: Sequence[Line]
+    written_off_at: datetime | None = None  # voided, or marked uncollectible
 
     @property
     def has_failed(self) -> bool:
         return self.charged and (self.attempts > 1 or (self.attempts == 1 and self.paid_at is None))
 
     def is_owed(self, at: datetime) -> bool:
-        """Whether it had failed by then, and was not paid yet."""
+        """Whether it had failed by then, and was neither paid nor written off yet."""
         failed = self.has_failed and self.finalized_at is not None and self.finalized_at <= at
-        return failed and not (self.paid_at and self.paid_at <= at)
+        return failed and not any(end and end <= at for end in (self.paid_at, self.written_off_at))
 
     @property
     def was_left_alone(self) -> bool:
@@ -219,7 +220,9 @@ def _other_moments(past: Past) -> Iterator[datetime]:
         if offer.ends_at and offer.ends_at <= past.now:
             yield offer.ends_at
     for bill in past.bills:
-        yield from filter(None, [bill.finalized_at if bill.has_failed else None, bill.paid_at])
+        yield from filter(None, [bill.finalized_at if bill.has_failed else None, bill.paid_at, bill.written_off_at])
+        if bill.reason == "subscription_cycle":
+            yield bill.billed_at  # whether it is collected tells of pauses
     if past.status == "unpaid":
         yield _unpaid_since(past)
 
@@ -233,20 +236,21 @@ def _status(past: Past, at: datetime) -> str:
         return "paused"
     if past.status == "unpaid" and at >= _unpaid_since(past):
         return "unpaid"
-    for bill in past.bills:
-        if (
-            bill.has_failed
-            and bill.finalized_at
-            and bill.finalized_at <= at
-            and not (bill.paid_at and bill.paid_at <= at)
-        ):
-            return "incomplete" if bill.reason == "subscription_create" and past.trial is None else "past_due"
-    return "active"
+    # The last one counts: to Stripe a subscription is past due while its latest finalized invoice is.
+    finalized = [bill for bill in past.bills if bill.finalized_at and bill.finalized_at <= at]
+    last = max(finalized, key=_finalized, default=None)
+    if last is None or not last.is_owed(at):
+        return "active"
+    return "incomplete" if last.reason == "subscription_create" and past.trial is None else "past_due"
+
+
+def _finalized(bill: Bill) -> datetime:
+    return bill.finalized_at or bill.billed_at
 
 
 def _unpaid_since(past: Past) -> datetime:
     """The earliest that it can have been: the failure of the oldest bill that is still owed."""
-    owed = [bill.finalized_at for bill in past.bills if bill.has_failed and not bill.paid_at and bill.finalized_at]
+    owed = [bill.finalized_at for bill in past.bills if bill.finalized_at and bill.is_owed(past.now)]
     return min(owed, default=past.started_at)
 
 

@@ -11,6 +11,7 @@ from billingos.common.periods import from_stripe
 from billingos.common.registries import StripeObject, project
 from billingos.common.tenancy import scope
 from billingos.merchants.models import Merchant
+from billingos.stripe_gateway.operations import retrieve
 from customers.sync import customer_of
 from subscriptions.models import Coupon, Discount
 from subscriptions.sync import write_discount
@@ -24,10 +25,9 @@ EXPANDED: Mapping[str, Sequence[str]] = {
 
 def know_discounts(merchant: Merchant, objects: Sequence[StripeObject]) -> None:
     """Writes what the objects tell of discounts, and leaves the objects as they are without having been asked."""
-    with scope(merchant.id):
-        for found in objects:
-            for discount in _inside(found):
-                _know_coupon(merchant, discount)
+    for found in objects:
+        for discount in _inside(found):
+            _know_coupon(merchant, discount)
     for found in objects:
         if found["object"] == "invoice":
             _know_ended(merchant, found)
@@ -44,11 +44,16 @@ def _inside(found: StripeObject) -> Iterator[StripeObject]:
 
 
 def _know_coupon(merchant: Merchant, discount: StripeObject) -> None:
-    """Of a coupon that was deleted in Stripe its discounts may still tell the terms."""
+    """Of a coupon that was deleted in Stripe its discounts may still tell the terms; one that was made since the
+    coupons were listed is asked for."""
     coupon = discount["source"]["coupon"]
     discount["source"] = {**discount["source"], "coupon": coupon["id"]}
-    if not Coupon.objects.for_merchant(merchant.id).filter(stripe_id=coupon["id"]).exists():
-        project(merchant.id, {**coupon, "deleted": True})
+    with scope(merchant.id):
+        if Coupon.objects.for_merchant(merchant.id).filter(stripe_id=coupon["id"]).exists():
+            return
+    now = retrieve(merchant, "coupon", coupon["id"])
+    with scope(merchant.id):
+        project(merchant.id, {**coupon, "deleted": True} if now.get("deleted") else now)
 
 
 def _know_ended(merchant: Merchant, invoice: StripeObject) -> None:

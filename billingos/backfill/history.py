@@ -7,8 +7,9 @@ subscription and when, and discounts that have ended. An event that came by webh
 from collections.abc import Iterator
 from datetime import timedelta
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from billingos.backfill.stages import Portion, Problem, share_by_age
@@ -24,7 +25,9 @@ from billingos.webhooks.drainer import as_stripe_event
 from billingos.webhooks.intake import storable, store
 from billingos.webhooks.models import WebhookEvent
 
+log = structlog.get_logger(__name__)
 KEPT = timedelta(days=30)  # how long Stripe keeps events
+ON_ITS_WAY = timedelta(hours=1)  # how late a delivery may come, unless Stripe had to try again
 BACKFILLED = "backfill"  # the reason of events that came so
 DISCOUNTS = "customer.discount."
 MOST_REFERENCES = 10
@@ -32,13 +35,16 @@ AT_ONCE = 100
 
 
 def store_events(merchant: Merchant, leg: str, after: str) -> Iterator[Portion]:
-    """Puts all events that Stripe has into the inbox, the newest first, as finished."""
+    """Puts all events that Stripe has into the inbox, the newest first, as finished. What may be on its way still is
+    left to be worked on: finished, its delivery would be taken for a second one."""
     _adopt_events(merchant)
     now = int(timezone.now().timestamp())
+    young = now - int(ON_ITS_WAY.total_seconds())
     for _, found in dated_pages(merchant, Leg("event"), after):
         for event in found:
             account = {"account": merchant.stripe_account_id} if merchant.stripe_account_id else {}
-            store(storable({**event, **account}), finished=BACKFILLED)
+            finished = "" if event["created"] >= young else BACKFILLED
+            store(storable({**event, **account}), finished=finished)
         share = share_by_age(found[-1]["created"], now - int(KEPT.total_seconds()), now)
         yield Portion("event", found[-1]["id"], share, len(found))
 
@@ -78,6 +84,8 @@ def _read(merchant: Merchant, row: WebhookEvent) -> list[Problem]:
         try:
             _show(merchant, row)
             return []
+        except (OperationalError, InterfaceError, StripeUnavailable):
+            raise
         except MissingReference as missing:
             try:
                 settle(merchant, missing.object_type, missing.stripe_id)
@@ -85,6 +93,9 @@ def _read(merchant: Merchant, row: WebhookEvent) -> list[Problem]:
                 raise
             except BillingError as error:
                 return [Problem("event", row.stripe_event_id, f"{error.code}: {error.message}")]
+        except Exception as error:  # one strange event must not keep an account from being imported
+            log.exception("event_not_read", event_id=row.stripe_event_id)
+            return [Problem("event", row.stripe_event_id, f"{type(error).__name__}: {error}"[:300])]
     return [Problem("event", row.stripe_event_id, "its references do not end")]
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+import structlog
+from django.db import InterfaceError, OperationalError
+
 from billingos.backfill.models import BackfillGap
 from billingos.backfill.stages import Portion, Problem
 from billingos.common.errors import MissingReference
@@ -11,6 +14,7 @@ from billingos.merchants.models import Merchant
 from subscriptions.inferred_history import infer_history
 from subscriptions.models import Subscription
 
+log = structlog.get_logger(__name__)
 AT_ONCE = 20
 
 
@@ -52,4 +56,9 @@ def _infer(merchant: Merchant, row: Subscription) -> list[Problem]:
             )
     except MissingReference as missing:
         return [Problem("subscription", row.stripe_id, f"{missing.object_type} {missing.stripe_id} is not here")]
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # one strange history must not keep an account from being imported
+        log.exception("history_not_inferred", subscription=row.stripe_id)
+        return [Problem("subscription", row.stripe_id, f"{type(error).__name__}: {error}"[:300])]
     return []

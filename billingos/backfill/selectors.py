@@ -1,5 +1,6 @@
 """How far imports are."""
 
+from datetime import datetime
 from uuid import UUID
 
 from billingos.backfill.models import Backfill
@@ -15,4 +16,16 @@ def unfinished_backfills() -> list[UUID]:
     """The merchants whose backfills have something left to do."""
     with platform_scope():
         rows = Backfill.objects.filter(status=Backfill.Status.RUNNING).order_by("id")
+        return list(rows.values_list("merchant_id", flat=True))
+
+
+def is_importing(merchant_id: UUID) -> bool:
+    """Whether the merchant's account is being imported. Inside its scope."""
+    return Backfill.objects.for_merchant(merchant_id).filter(status=Backfill.Status.RUNNING).exists()
+
+
+def stalled_backfills(since: datetime) -> list[UUID]:
+    """The merchants whose backfills have not got on since then: whoever was at them is gone, or waits."""
+    with platform_scope():
+        rows = Backfill.objects.filter(status=Backfill.Status.RUNNING, updated_at__lt=since).order_by("id")
         return list(rows.values_list("merchant_id", flat=True))

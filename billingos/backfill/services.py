@@ -118,7 +118,8 @@ def _end_stage(row: Backfill) -> None:
 
 def _note_failure(row: Backfill, error: Exception) -> None:
     message = error.message if isinstance(error, BillingError) else type(error).__name__
-    row.attempts, row.error = row.attempts + 1, message[:500]
+    row.attempts += 0 if isinstance(error, StripeUnavailable) else 1  # an outage is nobody's fault
+    row.error = message[:500]
     hopeless = isinstance(error, NotConnected) or row.attempts >= MOST_ATTEMPTS
     if hopeless and not isinstance(error, StripeUnavailable):
         row.status, row.finished_at = Status.FAILED, timezone.now()

@@ -4,6 +4,7 @@ A page says what was so when it was asked for. A row that was written since may 
 came since: of these Stripe is asked again, one by one, as after a write of our own (`settle`).
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -24,6 +25,8 @@ from billingos.stripe_gateway.listing import is_told_of
 from billingos.stripe_gateway.settling import settle
 from billingos.webhooks.models import WebhookEvent
 from customers.models import TestClock
+from subscriptions.models import Price
+from subscriptions.sync import price_id_of
 
 log = structlog.get_logger(__name__)
 CHUNK = 20  # objects of one transaction, whose customers' webhooks wait for it
@@ -34,7 +37,7 @@ def take_in(merchant: Merchant, objects: Sequence[StripeObject], asked_at: datet
     """Writes the rows of objects that Stripe was asked for at `asked_at`; what can't be written is answered. Outside of
     any scope. Raises StripeUnavailable; taken in again, the same objects change nothing."""
     problems: list[Problem] = []
-    know_discounts(merchant, objects)
+    _know_beforehand(merchant, objects, problems)
     for chunk in _chunks([found for found in objects if is_told_of(found)]):
         applied, left = _apply(merchant, chunk, asked_at, problems)
         for found in left:
@@ -44,8 +47,40 @@ def take_in(merchant: Merchant, objects: Sequence[StripeObject], asked_at: datet
                 raise
             except BillingError as error:
                 problems.append(Problem(found["object"], found["id"], f"{error.code}: {error.message}"))
+            except (OperationalError, InterfaceError):
+                raise  # the page comes again
+            except Exception as error:  # one strange object must not keep an account from being imported
+                problems.append(_problem(found, error))
         _mirror(merchant, applied, asked_at)
     return problems
+
+
+def _know_beforehand(merchant: Merchant, objects: Sequence[StripeObject], problems: list[Problem]) -> None:
+    """What no list has, and the objects point to: discounts that have ended, prices that were made for one invoice."""
+    for found in objects:
+        try:
+            know_discounts(merchant, [found])
+            if found["object"] == "invoice":
+                _know_prices(merchant, found)
+        except (StripeUnavailable, OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # the object itself is taken in all the same
+            problems.append(_problem(found, error))
+
+
+def _know_prices(merchant: Merchant, invoice: StripeObject) -> None:
+    wanted = {price_id_of(line) for line in invoice["lines"]["data"]} - {""}
+    with scope(merchant.id):
+        known = Price.objects.for_merchant(merchant.id).filter(stripe_id__in=wanted)
+        wanted -= set(known.values_list("stripe_id", flat=True))
+    for stripe_id in wanted:
+        with contextlib.suppress(MissingReference):
+            settle(merchant, "price", stripe_id)
+
+
+def _problem(found: StripeObject, error: Exception) -> Problem:
+    log.exception("object_not_backfilled", type=found["object"], stripe_id=found["id"])
+    return Problem(found["object"], found["id"], f"{type(error).__name__}: {error}"[:300])
 
 
 def _chunks(objects: Sequence[StripeObject]) -> Iterator[Sequence[StripeObject]]:
@@ -74,8 +109,7 @@ def _apply(
             except (OperationalError, InterfaceError):
                 raise  # the page comes again
             except Exception as error:  # one strange object must not keep an account from being imported
-                log.exception("object_not_backfilled", type=found["object"], stripe_id=found["id"])
-                problems.append(Problem(found["object"], found["id"], f"{type(error).__name__}: {error}"[:300]))
+                problems.append(_problem(found, error))
     return applied, left
 
 

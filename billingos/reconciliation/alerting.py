@@ -21,8 +21,8 @@ RANKS = {Alert.NONE: 0, Alert.WARNING: 1, Alert.CRITICAL: 2}
 
 
 def alert_of(run: ReconciliationRun) -> Alert:
-    """What the differences of the last hour amount to; told if that was not told already. Inside the merchant's
-    scope. What merely waits in the inbox is no reason, nor is a dry run."""
+    """What the differences of the last hour amount to, or did while the run lasted; told if that was not told already.
+    Inside the merchant's scope. What merely waits in the inbox is no reason, nor is a dry run."""
     if run.dry_run:
         return Alert.NONE
     since = timezone.now() - SPAN
@@ -30,10 +30,10 @@ def alert_of(run: ReconciliationRun) -> Alert:
     count = found.exclude(cause=Drift.Cause.EVENT_WAITS).count()
     level = level_of(count)
     others = ReconciliationRun.objects.for_merchant(run.merchant_id).exclude(id=run.id)
-    told = others.filter(finished_at__gte=since).values_list("alert", flat=True)
-    if RANKS[level] > max((RANKS[Alert(one)] for one in told), default=0):
+    told = [run.alert, *others.filter(updated_at__gte=since).values_list("alert", flat=True)]
+    if RANKS[level] > max(RANKS[Alert(one)] for one in told):
         _tell(run, level, count)
-    return level
+    return max(level, Alert(run.alert), key=RANKS.__getitem__)
 
 
 def level_of(count: int) -> Alert:

@@ -34,7 +34,8 @@ def cause_of(
     states = dict(events.values_list("status").annotate(Max("processed_at")).order_by())
     if WebhookEvent.Status.PENDING in states:
         return Cause.EVENT_WAITS
-    if WebhookEvent.Status.FAILED in states:
+    failed = events.filter(status=WebhookEvent.Status.FAILED)  # since both were equal: older ones were made up for
+    if (failed.filter(received_at__gt=known.equal_at) if known and known.equal_at else failed).exists():
         return Cause.EVENT_FAILED
     if known and known.theirs == theirs:
         return Cause.CHANGED_HERE

@@ -22,19 +22,25 @@ from billingos.common.registries import StripeObject, mirrored_model, project, p
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
 from billingos.reconciliation.causes import cause_of
-from billingos.reconciliation.differences import Difference, differences
+from billingos.reconciliation.differences import OPENS_A_PAGE, Difference, differences
 from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
 from billingos.reconciliation.snapshots import Key, Snapshot, digest, digest_of, rules_of, snapshots, stamps
 from billingos.stripe_gateway.client import NotConnected
 from billingos.stripe_gateway.operations import retrieve
+from billingos.webhooks.intake import storable
 from customers.models import TestClock
 from subscriptions.models import CreditNote, Subscription
 
 log = structlog.get_logger(__name__)
 
 TRIES = 10
-# Redeeming a coupon changes it, and Stripe makes no event of that.
-UNTOLD = {"coupon": ("times_redeemed", "valid"), "promotion_code": ("times_redeemed", "active")}
+# Redeeming a coupon changes it, and Stripe makes no event of that. Addresses of pages are made anew for each answer.
+UNTOLD = {
+    "coupon": ("times_redeemed", "valid"),
+    "promotion_code": ("times_redeemed", "active"),
+    "invoice": ("hosted_invoice_url", "invoice_pdf"),
+    "credit_note": ("pdf",),
+}
 GONE = "gone"  # in place of a digest: Stripe no longer has it
 
 
@@ -77,7 +83,8 @@ class Comparer:
             raise
         except Exception as error:  # whatever it is: the run goes on
             log.exception("not_compared", object_type=object_type, stripe_id=stripe_id)
-            what = Difference(Drift.Kind.DIFFERENT, Key("not compared", ""), stripes=type(error).__name__)
+            reason = str(error) if isinstance(error, MissingReference) else type(error).__name__
+            what = Difference(Drift.Kind.DIFFERENT, Key("not compared", ""), stripes=reason)
             with scope(self.merchant.id):
                 self._store({"object": object_type, "id": stripe_id}, [what], Drift.Cause.UNKNOWN, None, repaired=False)
             return self.seen(object_type, stripe_id, None)
@@ -96,18 +103,22 @@ class Comparer:
         asked_at: datetime | None,
         cause: Drift.Cause | None,
     ) -> ComparedObject:
-        """An answer that a webhook has overtaken is asked for again."""
-        needed: list[StripeObject] = []
-        for _ in range(TRIES):
+        """An answer that a webhook has overtaken is asked for again; what the object points to is asked for once."""
+        needed: dict[tuple[str, str], StripeObject] = {}
+        moved = 0
+        while moved < TRIES:
             if found is None:
                 asked_at = database_now()
                 found = self.ask(object_type, stripe_id)
             try:
-                return self._compare(found, asked_at or database_now(), needed, cause)
+                return self._compare(found, asked_at or database_now(), list(needed.values())[::-1], cause)
             except _Moved:
-                found = None
+                found, moved = None, moved + 1
             except MissingReference as missing:
-                needed.insert(0, self.ask(missing.object_type, missing.stripe_id))
+                wanted = (missing.object_type, missing.stripe_id)
+                if wanted in needed:  # Stripe has said what it has of it, and that was not enough
+                    raise
+                needed[wanted] = self.ask(*wanted)
         raise Unavailable(f"{object_type} {stripe_id} is changing too fast to be compared.", retry_after=60)
 
     def _compare(
@@ -204,7 +215,9 @@ class Comparer:
 
 
 def told(found: StripeObject) -> StripeObject:
-    """The object without what Stripe tells nobody of: with what an invoice is to be paid, before anybody has tried."""
+    """The object as PostgreSQL can hold it, and without what Stripe tells nobody of: with what an invoice is to be
+    paid, before anybody has tried."""
+    found = storable(found)
     if found["object"] == "invoice" and found.get("status") != "paid" and not found.get("attempt_count"):
         return {name: value for name, value in found.items() if name != "payments"}
     return found
@@ -216,7 +229,9 @@ def is_told_by_nobody(object_type: str, one: Difference) -> bool:
 
 
 def digest_theirs(found: StripeObject) -> str:
-    return GONE if found.get("deleted") else digest(found)
+    if found.get("deleted"):
+        return GONE
+    return digest({name: value for name, value in found.items() if name not in OPENS_A_PAGE})
 
 
 def undo_endings(merchant_id: UUID, found: StripeObject) -> None:

@@ -3,7 +3,7 @@ inbox, so that the history of a subscription is whole."""
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,8 +15,9 @@ from billingos.common.tenancy import scope
 from billingos.reconciliation.comparing import Comparer
 from billingos.reconciliation.models import ComparedObject, Drift
 from billingos.reconciliation.snapshots import plain
-from billingos.webhooks.intake import store
+from billingos.webhooks.intake import storable, store
 from billingos.webhooks.models import WebhookEvent
+from billingos.webhooks.services import adopt
 from billingos.webhooks.wakeup import wake_drainer
 
 Event = dict[str, Any]
@@ -52,34 +53,37 @@ def _not_here(comparer: Comparer, events: Iterable[Event]) -> list[Event]:
 
 
 def _grace_left(comparer: Comparer) -> float:
-    """Seconds until all that had happened when the run began must have come."""
-    until = comparer.run.started_at + timedelta(seconds=settings.RECONCILE_GRACE_SECONDS)
-    return (until - timezone.now()).total_seconds()
+    """Seconds until all that had happened when the newest events were asked for must have come."""
+    asked_at = datetime.fromisoformat(comparer.run.cursor["events_asked_at"])
+    return (asked_at + timedelta(seconds=settings.RECONCILE_GRACE_SECONDS) - timezone.now()).total_seconds()
 
 
 def make_up_for(comparer: Comparer, event: Event, compared: dict[tuple[str, str], ComparedObject]) -> None:
     """What the event would have told is compared, and stored as a difference with its cause; then the event goes into
-    the inbox, for the history that it belongs to."""
+    the inbox, for the history that it belongs to. Done twice, it is told of once."""
     found = event["data"]["object"]
     key = (found.get("object", ""), str(found.get("id") or ""))
-    if mirrored_model(key[0]) and key not in compared:
+    if key[1] and mirrored_model(key[0]) and key not in compared:
         compared[key] = comparer.compare(None, *key, cause=Drift.Cause.EVENT_NEVER_CAME)
     now, created = timezone.now(), from_stripe(event["created"])
     with scope(comparer.merchant.id):
-        Drift.objects.create(
+        Drift.objects.get_or_create(
             merchant_id=comparer.merchant.id,
             run=comparer.run,
             object_type="event",
             stripe_id=event["id"],
-            field=event["type"],
-            stripes={"object": key[0], "id": key[1], "created": plain(created)},
-            kind=Drift.Kind.MISSING_HERE,
-            cause=Drift.Cause.EVENT_NEVER_CAME,
-            object_created_at=created,
-            since=created,
-            found_at=now,
-            repaired_at=None if comparer.run.dry_run else now,
+            defaults={
+                "field": event["type"],
+                "stripes": {"object": key[0], "id": key[1], "created": plain(created)},
+                "kind": Drift.Kind.MISSING_HERE,
+                "cause": Drift.Cause.EVENT_NEVER_CAME,
+                "object_created_at": created,
+                "since": created,
+                "found_at": now,
+                "repaired_at": None if comparer.run.dry_run else now,
+            },
         )
     if not comparer.run.dry_run:
-        store({**event, "account": comparer.merchant.stripe_account_id})
+        if not store(storable({**event, "account": comparer.merchant.stripe_account_id})):
+            adopt(comparer.merchant, event["id"])
         wake_drainer()

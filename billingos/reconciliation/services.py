@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from billingos.backfill.selectors import unfinished_backfills
+from billingos.backfill.selectors import is_importing, unfinished_backfills
 from billingos.common.errors import BillingError, Conflict, Unavailable
 from billingos.common.locks import held, lock
 from billingos.common.tenancy import platform_scope, scope
@@ -40,7 +40,7 @@ def reconcile(*, merchant: Merchant, kind: str = Kind.FULL, dry_run: bool = Fals
     """Compares the merchant's rows with Stripe, and unless it is a `dry_run` repairs what differs.
 
     Goes on with a run of the same kind that was left off, if there is one. Raises Conflict while another process is at
-    it, and a BillingError where Stripe cannot be asked: such a run is left off.
+    it or the account is being imported, and a BillingError where Stripe cannot be asked: such a run is left off.
     """
     options_for(merchant)
     with held(_name(merchant)) as mine:
@@ -57,7 +57,8 @@ def go_on(*, merchant: Merchant, run_id: UUID, seconds: float) -> bool:
     with held(_name(merchant)) as mine:
         with scope(merchant.id):
             run = ReconciliationRun.objects.for_merchant(merchant.id).filter(id=run_id, status=Status.RUNNING).first()
-        if not mine or run is None:
+            waits = is_importing(merchant.id)
+        if not mine or run is None or waits:
             return False
         _work(merchant, run, time.monotonic() + seconds)
     return run.status == Status.RUNNING
@@ -93,7 +94,7 @@ def request_run(
         lock([f"reconciliation/{merchant.id}"])
         fresh = timezone.now() - RESUMABLE_FOR
         running = ReconciliationRun.objects.for_merchant(merchant.id).filter(status=Status.RUNNING)
-        if running.filter(started_at__gte=fresh).exists():
+        if running.filter(updated_at__gte=fresh).exists():
             raise under_way()
         run = begin_run(merchant=merchant, kind=kind, dry_run=dry_run)
         record_audit(
@@ -121,7 +122,8 @@ def due() -> list[tuple[UUID, str, bool]]:
     with platform_scope():
         connected = Q(is_platform_account=True) | Q(stripe_account_id__isnull=False)
         merchants = Merchant.objects.filter(connected, status=Merchant.Status.ACTIVE)
-        recent = ReconciliationRun.objects.filter(started_at__gte=now - 2 * RESUMABLE_FOR)
+        lately = Q(started_at__gte=now - 2 * RESUMABLE_FOR) | Q(status=Status.RUNNING)
+        recent = ReconciliationRun.objects.filter(lately)
         by_merchant: dict[UUID, list[ReconciliationRun]] = defaultdict(list)
         for run in recent.defer("cursor", "checked").order_by("id"):
             by_merchant[run.merchant_id].append(run)
@@ -139,7 +141,7 @@ def _due(
     """`runs` are the merchant's latest; a merchant's first night and hour begin with it. A run that moves is left to
     those who are at it."""
     for run in runs:
-        if run.status == Status.RUNNING and run.started_at >= now - RESUMABLE_FOR:
+        if run.status == Status.RUNNING and run.updated_at >= now - RESUMABLE_FOR:
             return (run.kind, run.dry_run) if run.updated_at < now - LEFT_OFF else None
     begun = [run.started_at for run in runs if not run.dry_run]
     nights = [run.started_at for run in runs if run.kind == Kind.FULL and not run.dry_run]
@@ -160,11 +162,14 @@ def forget_old_runs() -> int:
 
 
 def begin_run(*, merchant: Merchant, kind: str, dry_run: bool) -> ReconciliationRun:
-    """The run of this kind that was left off, else a new one. What was left off too long ago has failed."""
+    """The run of this kind that was left off, else a new one. What was left off too long ago has failed. Raises
+    Conflict while the account is being imported: what has not come yet is no difference."""
     now = timezone.now()
     with scope(merchant.id):
+        if is_importing(merchant.id):
+            raise Conflict("The account is being imported. Compare it afterwards.", code="backfill_running")
         running = ReconciliationRun.objects.for_merchant(merchant.id).filter(status=Status.RUNNING)
-        stale = running.filter(started_at__lt=now - RESUMABLE_FOR)
+        stale = running.filter(updated_at__lt=now - RESUMABLE_FOR)
         stale.update(status=Status.FAILED, finished_at=now, error="It was left off, and nobody went on with it.")
         found = running.filter(kind=kind, dry_run=dry_run).order_by("-id").first()
         if found:

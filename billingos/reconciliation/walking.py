@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from billingos.common.errors import InvalidRequest
@@ -18,11 +19,12 @@ from billingos.common.mirrored import database_now
 from billingos.common.registries import StripeObject, mirrored_model
 from billingos.common.tenancy import scope
 from billingos.merchants.models import ConnectedAccount
+from billingos.reconciliation.alerting import alert_of
 from billingos.reconciliation.comparing import GONE, Comparer, digest_theirs, told
 from billingos.reconciliation.missed import make_up_for, missed, under_way
 from billingos.reconciliation.models import ComparedObject, Drift, ReconciliationRun
 from billingos.reconciliation.snapshots import digest_of, rules_of, snapshots
-from billingos.stripe_gateway.listing import LISTS, Leg, Page, is_told_of, legs, list_page
+from billingos.stripe_gateway.listing import LISTS, Leg, Page, is_told_of, legs, list_page, plain_legs
 
 EVENTS = Leg("event")
 ACCOUNT = "account"
@@ -70,8 +72,8 @@ class Walk:
         """The lists with a name each, and what is gone after all of a type were seen."""
         yield EVENTS.name, self._walk(EVENTS)
         if self.run.kind == ReconciliationRun.Kind.INCREMENTAL:
-            for kind in BY_AGE:
-                yield kind, self._walk(Leg(kind))
+            for leg in (leg for kind in BY_AGE for leg in plain_legs(kind)):
+                yield leg.name, self._walk(leg)
             return
         yield ACCOUNT, self._compare_account()
         for kind in OBJECTS:
@@ -90,6 +92,7 @@ class Walk:
             more = page.more and bool(page.objects)
             after = page.objects[-1]["id"] if page.objects else after
             if leg == EVENTS:
+                self.run.cursor.setdefault("events_asked_at", asked_at.isoformat())
                 compared = self._compare_events(page.objects)
             else:
                 compared = self._compare_page(leg.object_type, [told(one) for one in page.objects], asked_at)
@@ -186,11 +189,11 @@ class Walk:
         merchant_id = self.comparer.merchant.id
         with scope(merchant_id):
             compared = ComparedObject.objects.for_merchant(merchant_id).filter(object_type=object_type)
-            seen = compared.filter(run_id=self.run.id) | compared.filter(theirs=GONE)
+            seen = compared.filter(Q(run_id=self.run.id) | Q(theirs=GONE), stripe_id=OuterRef("stripe_id"))
             rows = model.objects.for_merchant(merchant_id).filter(deleted_at=None, created_at__lt=self.run.started_at)
             if any(one.name == "customer" for one in model._meta.fields):
                 rows = rows.exclude(customer__deleted_at__isnull=False)
-            found = rows.exclude(stripe_id__in=seen.values("stripe_id")).order_by("id")
+            found = rows.filter(~Exists(seen)).order_by("id")
             return list(found.values_list("stripe_id", flat=True)[:ASKED_AT_ONCE])
 
     def _come_to(self, name: str, after: str, compared: Compared, counts: dict[str, int]) -> None:
@@ -206,8 +209,10 @@ class Walk:
                 unique_fields=["merchant", "object_type", "stripe_id"],
                 update_fields=["theirs", "ours", "equal_at", "run_id"],
             )
-            run.drift_count = run.drifts.count()
-            run.save(update_fields=["checked", "cursor", "drift_count"])
+            before, run.drift_count = run.drift_count, run.drifts.count()
+            if run.drift_count > before:  # told at once: a run may take hours, or come to no end
+                run.alert = alert_of(run)
+            run.save(update_fields=["checked", "cursor", "drift_count", "alert"])
 
 
 def _is_as_it_was(row: ComparedObject | None, theirs: str, ours: str) -> bool:

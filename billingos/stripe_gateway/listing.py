@@ -39,6 +39,7 @@ LISTS: dict[str, ListCall] = {
 }
 # Without these a list leaves out what it holds: subscriptions that have ended.
 ALWAYS: dict[str, dict[str, Any]] = {"subscription": {"status": "all"}}
+IN_PARTS: dict[str, Sequence[Mapping[str, str]]] = {"price": ({"active": "true"}, {"active": "false"})}
 # Of these a plain list leaves out what lives on a test clock, unless the clock is named.
 HIDDEN_BY_CLOCKS = frozenset({"customer", "subscription"})
 UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
@@ -100,13 +101,18 @@ def pages(
             yield page.objects
 
 
+def plain_legs(object_type: str) -> Iterator[Leg]:
+    """The lists of a type that need nothing else to be asked for: for prices two, as Stripe lists active ones alone."""
+    yield from (Leg(object_type, filters) for filters in IN_PARTS.get(object_type, ({},)))
+
+
 def legs(merchant: "Merchant", object_types: tuple[str, ...]) -> Iterator[Leg]:
     """The lists that together hold all objects of these types, in the order of LISTS. In test mode those of each test
     clock are among them, which Stripe is asked for on the way."""
     for object_type in LISTS:
-        if object_type not in object_types:
+        if object_type not in object_types or (object_type == CLOCK and settings.STRIPE_LIVE_MODE):
             continue
-        yield Leg(object_type)
+        yield from plain_legs(object_type)
         if object_type in HIDDEN_BY_CLOCKS:
             for clock in clocks(merchant):
                 yield Leg(object_type, {"test_clock": clock})

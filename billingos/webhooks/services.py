@@ -24,6 +24,15 @@ MOST_AT_ONCE = 10_000
 Status = WebhookEvent.Status
 
 
+def adopt(merchant: Merchant, stripe_event_id: str) -> None:
+    """An event that came for the account while it was nobody's is the merchant's now, and is worked on."""
+    with platform_scope():
+        rows = WebhookEvent.objects.filter(merchant=None, account=merchant.stripe_account_id)
+        rows.filter(stripe_event_id=stripe_event_id, livemode=settings.STRIPE_LIVE_MODE).update(
+            merchant=merchant, status=Status.PENDING, reason="", attempts=0, next_attempt_at=timezone.now()
+        )
+
+
 def replay(*, event_ids: Sequence[UUID], by: User | None = None) -> int:
     """For operations staff: puts events of any merchants back to the start; returns how many."""
     with platform_scope():

@@ -120,12 +120,12 @@ def _write_lines(row: Invoice, lines: Sequence[StripeObject]) -> None:
 
 def prices_of(merchant_id: UUID, lines: Sequence[StripeObject]) -> dict[str, UUID]:
     """Our prices by Stripe id; a line of an unknown price (one of a moment's `price_data`) goes without."""
-    wanted = {_price_id(line) for line in lines} - {""}
+    wanted = {price_id_of(line) for line in lines} - {""}
     return {row.stripe_id: row.id for row in mirrored_rows(Price, merchant_id, wanted)}
 
 
-def _price_id(line: StripeObject) -> str:
-    """Since basil in `pricing`; before, on the line."""
+def price_id_of(line: StripeObject) -> str:
+    """The price that a line of an invoice bills; empty where none. Since basil in `pricing`; before, on the line."""
     details = (line.get("pricing") or {}).get("price_details") or {}
     return reference(details.get("price") or line.get("price"))
 
@@ -154,7 +154,7 @@ def line_columns(line: StripeObject, prices: dict[str, UUID]) -> dict[str, Any]:
         "description": line.get("description") or "",
         "amount": line["amount"],
         "quantity": line.get("quantity"),
-        "price_id": prices.get(_price_id(line)),
+        "price_id": prices.get(price_id_of(line)),
         "product_stripe_id": _product_id(line),
         "subscription_stripe_id": reference(details.get("subscription") or line.get("subscription")),
         "item_stripe_id": reference(details.get("subscription_item") or line.get("subscription_item")),

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
+from billingos.backfill.services import work_off_backfill
 from billingos.common.errors import Conflict, StripeUnavailable
 from billingos.common.mirrored import database_now
 from billingos.common.registries import handlers_of, witnesses_of
@@ -271,6 +272,7 @@ def test_an_event_on_its_way_has_not_failed_to_come(scene: Scene, monkeypatch: p
 def test_the_account_itself_is_compared(scene: Scene) -> None:
     merchant = scene.api.merchant
     refresh_account(merchant=merchant)
+    assert not work_off_backfill(merchant=merchant)  # which begins once an account is ready
     assert reconcile(merchant=merchant).checked["account"] == 1
     spoil(merchant, ConnectedAccount, str(merchant.stripe_account_id), requirements_due=["invented"])
     assert told(reconcile(merchant=merchant)) == {("account", "", "requirements_due")}

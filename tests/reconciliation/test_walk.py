@@ -98,7 +98,7 @@ def test_spoilt_rows_are_told_and_repaired(scene: Scene) -> None:
         "different",
         subscription["stripe_id"],
     )
-    assert "example.com/secret" not in str(by_field["hosted_invoice_url"].ours)
+    assert "hosted_invoice_url" not in by_field  # made anew for each answer: it is taken over, and no difference
     assert {(drift.cause, drift.repaired_at is None) for drift in found_by(run)} == {("changed_here", False)}
     assert_equal_to_stripe(scene)
     assert scene.allowed()
