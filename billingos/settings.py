@@ -162,6 +162,12 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 2, "max_retries": 1}
 CELERY_TASK_IGNORE_RESULT = True
+# Long walks have a worker of their own, or events would wait for them.
+SWEEPS = "sweeps"
+CELERY_TASK_ROUTES = {
+    "billingos.reconciliation.tasks.reconcile_merchant": {"queue": SWEEPS},
+    "billingos.backfill.tasks.backfill": {"queue": SWEEPS},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -11,6 +11,7 @@ COLOURS = {
     "valkey": "31",
     "web": "32",
     "worker": "33",
+    "sweeper": "93",
     "beat": "35",
     "simulator": "36",
     "seed": "96",

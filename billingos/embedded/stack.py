@@ -112,7 +112,7 @@ class Stack:
         self.supervisor.stop()
 
     def programs(self) -> list[Program]:
-        found = [self._web(), self._worker(), self._beat()]
+        found = [self._web(), self._worker(), self._sweeper(), self._beat()]
         if self._simulator_port is not None and importlib.util.find_spec("stripe_simulator"):
             found.insert(0, self._simulator(self._simulator_port))
         return found
@@ -127,10 +127,16 @@ class Stack:
         return self._program("web", "-m", "granian", *options, "billingos.wsgi:application")
 
     def _worker(self) -> Program:
-        options = ["--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        return self._celery("worker", "--concurrency", "2")
+
+    def _sweeper(self) -> Program:
+        return self._celery("sweeper", "--pool", "solo", "--queues", "sweeps", "--hostname", "sweeper@%h")
+
+    def _celery(self, name: str, *options: str) -> Program:
         # The advice not to run as root takes nine lines at each start; whoever runs as root has decided so.
         hush = ["-W", "ignore:You're running the worker with superuser:UserWarning"]
-        return self._program("worker", *hush, "-m", "celery", "-q", "-A", "billingos", "worker", *options)
+        quiet = ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        return self._program(name, *hush, "-m", "celery", "-q", "-A", "billingos", "worker", *quiet, *options)
 
     def _beat(self) -> Program:
         schedule = str(self.state.file("celerybeat-schedule"))

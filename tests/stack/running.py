@@ -85,7 +85,7 @@ class RunningStack:
         return read_json(self.state.file("demo.json"))
 
     def processes(self) -> dict[str, int]:
-        """What runs now, by name: web, worker, beat, simulator, seed, postgres, valkey, supervisor."""
+        """What runs now, by name: web, worker, sweeper, beat, simulator, seed, postgres, valkey, supervisor."""
         return {str(name): int(pid) for name, pid in read_json(self.state.file("processes.json")).items()}
 
     def kill(self, name: str, timeout_seconds: float = 60) -> int:

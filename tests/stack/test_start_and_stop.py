@@ -23,7 +23,7 @@ def test_the_stack_comes_up_heals_stops_and_comes_back(tmp_path: Path) -> None:
         stack.start()
         stack.wait_until(lambda: "Ctrl-C stops everything" in stack.output())
         assert_settings_are_private_and_complete(stack)
-        for name in ("web", "worker", "beat", "valkey", "postgres"):
+        for name in ("web", "worker", "sweeper", "beat", "valkey", "postgres"):
             stack.kill(name)
             stack.wait_until(stack.answers)
         assert stack.stop() < 5
