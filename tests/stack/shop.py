@@ -40,8 +40,10 @@ class Shop:
         params: Any = {"name": f"C{number}", "email": f"c{number}@example.com"}
         customer = self.v1.customers.create({**params, **({"test_clock": clock} if clock else {})}, self._on).id
         self._pay_with(customer, CARD)
-        items: Any = [{"price": self._prices[0], "quantity": 1 + number % 3}]
-        made = self.v1.subscriptions.create({"customer": customer, "items": items}, self._on)
+        order: Any = {"customer": customer, "items": [{"price": self._prices[0], "quantity": 1 + number % 3}]}
+        if number % 5 == 3:
+            order["trial_period_days"] = 14
+        made = self.v1.subscriptions.create(order, self._on)
         self._customers[made.id] = customer
         if clock:
             self._clocks[made.id] = (clock, JANUARY + number * HOUR)
@@ -51,7 +53,7 @@ class Shop:
         for name in list(self._customers):
             if name in self._clocks and self._chance.random() < 0.6:
                 self._advance(name)
-            elif self.v1.subscriptions.retrieve(name, None, self._on).status in {"active", "past_due"}:
+            elif self.v1.subscriptions.retrieve(name, None, self._on).status in {"active", "past_due", "trialing"}:
                 self._chance.choice(self._acts)(name)
             yield
 
@@ -59,7 +61,7 @@ class Shop:
     def _acts(self) -> list[Act]:
         return [
             self._resize, self._resize, self._change_plan, self._change_plan, self._discount, self._wind_up, self._stay,
-            self._rename, self._charge_once, self._refund, self._let_fail, self._end,
+            self._rename, self._charge_once, self._refund, self._let_fail, self._end, self._plan_ahead, self._credit,
         ]  # fmt: skip
 
     def _pay_with(self, customer: str, card: str) -> None:
@@ -112,6 +114,28 @@ class Shop:
             if payment.status == "succeeded" and payment.amount > 100:
                 self.v1.refunds.create({"payment_intent": payment.id, "amount": 1}, self._on)
                 return
+
+    def _plan_ahead(self, name: str) -> None:
+        """A schedule: another price from the next period on; or the one that there is lets go."""
+        known: Any = {"customer": self._customers[name]}
+        for schedule in self.v1.subscription_schedules.list(known, self._on).data:
+            if schedule.status == "active":
+                self.v1.subscription_schedules.release(schedule.id, None, self._on)
+                return
+        made = self.v1.subscription_schedules.create({"from_subscription": name}, self._on)
+        now = made.phases[0]
+        phases: Any = [
+            {"items": [{"price": self._prices[0]}], "start_date": now.start_date, "end_date": now.end_date},
+            {"items": [{"price": self._prices[1]}], "duration": {"interval": "month"}},
+        ]
+        self.v1.subscription_schedules.update(made.id, {"phases": phases, "end_behavior": "release"}, self._on)
+
+    def _credit(self, name: str) -> None:
+        found: Any = {"subscription": name, "status": "paid", "limit": 1}
+        for invoice in self.v1.invoices.list(found, self._on).data:
+            if invoice.total > 100:
+                note: Any = {"invoice": invoice.id, "amount": 1, "credit_amount": 1}
+                self.v1.credit_notes.create(note, self._on)
 
     def _let_fail(self, name: str) -> None:
         """The next charges do, until somebody brings another card."""
