@@ -99,7 +99,8 @@ def mirrored_rows(model: type[M], merchant_id: UUID, stripe_ids: Collection[str]
             keep(model, merchant_id, stripe_id, found.get(stripe_id))
         if memory is None or memory.merchant_id != merchant_id:
             return list(found.values())
-    return [row for stripe_id in stripe_ids if (row := known.get((model, stripe_id)))]  # type: ignore[misc]
+    here = (known.get((model, stripe_id)) for stripe_id in stripe_ids)
+    return [row for row in here if isinstance(row, model)]
 
 
 def is_known_missing(model: type[StripeMirrored], stripe_id: str) -> bool:

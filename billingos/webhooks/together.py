@@ -32,11 +32,11 @@ def apply_together(merchant_id: UUID, events: Sequence[StripeEvent]) -> list[Ver
     except (OperationalError, InterfaceError) as error:
         _note("not_applied_together", events, error)
         return [None] * len(events)
-    except Exception as error:  # noqa: BLE001  whatever it is: which event it comes of is found out now
+    except Exception as error:  # noqa: BLE001 - whatever it is: which event it comes of is found out now
         _note("applied_with_savepoints", events, error)
     try:
         return _apply_all(merchant_id, events, _attempt)
-    except Exception as error:  # noqa: BLE001  alone each tells of its own
+    except Exception as error:  # noqa: BLE001 - alone each tells of its own
         _note("not_applied_together", events, error)
         return [None] * len(events)
 
@@ -67,7 +67,7 @@ def _attempt(merchant_id: UUID, event: StripeEvent) -> Verdict | None:
             return apply_event(merchant_id, event)
     except (OperationalError, InterfaceError):
         raise
-    except Exception:  # noqa: BLE001  whatever it is: alone it fails again, and is told of then
+    except Exception:  # noqa: BLE001 - whatever it is: alone it fails again, and is told of then
         forget()
         return None
 
