@@ -44,6 +44,7 @@ def compare(slug: str) -> None:
     import stripe
     from django.conf import settings
 
+    from billingos.common.registries import handled_types
     from billingos.common.tenancy import platform_scope, scope
     from billingos.merchants.models import Merchant
     from customers.models import Customer
@@ -62,19 +63,11 @@ def compare(slug: str) -> None:
             assert_rows_are(Truth(client, merchant, customer), merchant)
         except AssertionError as difference:
             unequal[customer] = str(difference)[:500]
-    print(json.dumps({"customers": len(customers), "statuses": sorted(statuses), "unequal": unequal}))  # noqa: T201 - read by the test
+    found = {"customers": len(customers), "statuses": sorted(statuses), "unequal": unequal}
+    print(json.dumps({**found, "handled": handled_types()}))  # noqa: T201 - read by the test
 
 
-def handled_types() -> None:
-    """The event types that BillingOS does anything about."""
-    from billingos.common import registries
-
-    print(json.dumps(registries.handled_types()))  # noqa: T201 - read by the test
-
-
-COMMANDS: dict[str, Callable[..., Any]] = {
-    found.__name__: found for found in (open_business, drain_for_ever, compare, handled_types)
-}
+COMMANDS: dict[str, Callable[..., Any]] = {found.__name__: found for found in (open_business, drain_for_ever, compare)}
 
 if __name__ == "__main__":
     django.setup()

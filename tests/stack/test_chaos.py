@@ -138,10 +138,10 @@ def assert_losses_are_found_and_repaired(stack: RunningStack, shop: Shop, made: 
     here = {row[0] for row in asked(stack, "SELECT stripe_event_id FROM webhook_events WHERE account = %s", shop)}
     assert here == every.keys() - lost.keys()  # every delivery that was made was kept, whatever happened then
     assert asked(stack, "SELECT reason FROM webhook_events WHERE account = %s AND status = 'failed'", shop) == []
-    unequal = inside(stack, "compare", SLUG)["unequal"]
+    before = inside(stack, "compare", SLUG)
+    unequal, handled = before["unequal"], set(before["handled"])
 
     found = reconciled(stack, "--full")
-    handled = set(inside(stack, "handled_types"))
     told = {drift["stripe_id"] for drift in found["drifts"] if drift["object_type"] == "event"}
     assert told == {name for name, kind in lost.items() if kind in handled}
     objects = {drift["stripe_id"] for drift in found["drifts"] if drift["object_type"] != "event"}
@@ -150,7 +150,6 @@ def assert_losses_are_found_and_repaired(stack: RunningStack, shop: Shop, made: 
     }
     assert unequal.keys() <= differed  # whoever was not as Stripe has them, of theirs something was told
     assert inside(stack, "compare", SLUG)["unequal"] == {}
-    assert reconciled(stack, "--dry-run")["drifts"] == []
     print(  # noqa: T201 - the figures, with -s
         f"\n{len(lost)} lost, {len(unequal)} customers not as in Stripe; drifts: {len(told)} events, "
         f"{len(found['drifts']) - len(told)} differences of {len(objects)} objects"

@@ -17,8 +17,6 @@ from tests.stack.running import RunningStack
 
 pytestmark = pytest.mark.stack
 
-VICTIMS = ("web", "worker", "valkey", "postgres")
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
@@ -55,7 +53,9 @@ def kill_again_and_again(stack: RunningStack, victim: str, stop: threading.Event
     return 4
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize(
+    "victim", ["web", "postgres", *(pytest.param(name, marks=pytest.mark.long) for name in ("worker", "valkey"))]
+)
 def test_nothing_is_lost_or_doubled(stack: RunningStack, victim: str) -> None:
     run = f"kill{victim}{int(time.time())}"
     stop, kills = threading.Event(), []

@@ -105,7 +105,7 @@ def assert_ended(told: list[dict[str, Any]]) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("whose", ["connected", "platform"])
+@pytest.mark.parametrize("whose", ["connected", pytest.param("platform", marks=pytest.mark.long)])
 def test_samples_as_events_of_every_type(
     whose: str, merchant: Merchant, samples: dict[str, Any], settings: Any
 ) -> None:
