@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billingos.api.authentication import key_of
 from billingos.api.schema import page_of, reads, writes
 from billingos.api.serializers import StrictSerializer
 from billingos.api.views import MerchantView, list_query, list_response, merchant_of
@@ -75,7 +76,7 @@ class BackfillView(MerchantView):
         StartBackfill(data=request.data).is_valid(raise_exception=True)
         merchant = merchant_of(request)
         with scope(merchant.id):
-            row = start_backfill(merchant=merchant)
+            row = start_backfill(merchant=merchant, api_key=key_of(request))
             transaction.on_commit(lambda: wake_backfill(merchant.id))
         return Response(BackfillSerializer(row).data)
 

@@ -15,7 +15,7 @@ from billingos.backfill.walk import walk
 from billingos.common.errors import BillingError, StripeUnavailable
 from billingos.common.locks import held
 from billingos.common.tenancy import scope
-from billingos.merchants.models import Merchant, User
+from billingos.merchants.models import ApiKey, Merchant, User
 from billingos.merchants.services import record_audit
 from billingos.stripe_gateway.client import NotConnected
 from billingos.stripe_gateway.settling import settle
@@ -29,7 +29,7 @@ Status = Backfill.Status
 Told = Callable[[Backfill], None]
 
 
-def start_backfill(*, merchant: Merchant, by: User | None = None) -> Backfill:
+def start_backfill(*, merchant: Merchant, by: User | None = None, api_key: ApiKey | None = None) -> Backfill:
     """The merchant's backfill that runs; a new one where none does. Raises NotConnected."""
     if not merchant.is_connected:
         raise NotConnected("Connect a Stripe account first.")
@@ -37,8 +37,9 @@ def start_backfill(*, merchant: Merchant, by: User | None = None) -> Backfill:
         row, created = Backfill.objects.get_or_create(
             merchant_id=merchant.id, status=Status.RUNNING, defaults={"stage": STAGES[0]}
         )
-        if created and by:
-            record_audit(merchant_id=merchant.id, action="backfill.started", target=f"backfill {row.id}", user=by)
+        if created and (by or api_key):
+            target = f"backfill {row.id}"
+            record_audit(merchant_id=merchant.id, action="backfill.started", target=target, user=by, api_key=api_key)
     return row
 
 

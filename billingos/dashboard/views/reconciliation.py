@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, Value
+from django.db.models.functions import Concat, StrIndex, Substr
 from django.http import HttpResponseBase
 
 from billingos.common.errors import NotFound
@@ -125,7 +126,9 @@ def run_reconciliation(visit: Visit) -> HttpResponseBase:
 def by_field(rows: QuerySet[Drift]) -> Sequence[Found]:
     """What differed how often, the most frequent first."""
     counts: dict[str, int] = {}
-    told = rows.order_by().values_list("object_type", "part", "field", "kind").annotate(count=Count("id"))
+    kind_of_part = Substr("part", 1, StrIndex(Concat("part", Value(" ")), Value(" ")) - 1)  # it names which, too
+    grouped = rows.order_by().annotate(kind_of_part=kind_of_part)
+    told = grouped.values_list("object_type", "kind_of_part", "field", "kind").annotate(count=Count("id"))
     for object_type, part, field, kind, count in told:
         text = field_words(object_type, part, field, kind)
         counts[text] = counts.get(text, 0) + count

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from billingos.common.errors import BillingError
 from billingos.common.tenancy import platform_scope, scope
@@ -40,6 +41,8 @@ class Command(BaseCommand):
             run = reconcile(merchant=merchant, kind=kind, dry_run=options["dry_run"])
         except BillingError as error:
             raise CommandError(error.message, returncode=2) from error
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"The database does not answer: {error}", returncode=2) from error
         with scope(merchant.id):
             found = list(drifts(merchant.id, run=run).order_by("id"))
         if options["json"]:
