@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from billingos.common.errors import BillingError, Conflict, Unavailable
@@ -33,6 +33,7 @@ CHUNK = 20  # steps of one task
 Status = VersionMigration.Status
 Step = VersionMigrationStep.Status
 UNSETTLED = (Step.PENDING, Step.SCHEDULED)
+Steps = QuerySet[VersionMigrationStep]
 
 
 class _Halted(Exception):
@@ -97,7 +98,7 @@ def cancel_migration(*, migration: VersionMigration) -> VersionMigration:
         return row
 
 
-def _untouched(migration: VersionMigration) -> Any:
+def _untouched(migration: VersionMigration) -> Steps:
     """The steps of which Stripe knows nothing. They are taken up in their order: of all that are pending only the first
     may have been begun, by a worker that is at it or has died; that one is finished, and then taken back."""
     pending = _steps(migration).filter(status=Step.PENDING)
@@ -126,7 +127,7 @@ def _may_become(migration: VersionMigration, to: Status) -> bool:
     return migration.status in {Status.RUNNING, Status.PAUSED, to}
 
 
-def _skip(steps: Any) -> None:
+def _skip(steps: Steps) -> None:
     steps.update(status=Step.SKIPPED, reason="migration_canceled", finished_at=timezone.now())
 
 
@@ -169,7 +170,7 @@ def _next_step(merchant: Merchant, migration_id: UUID) -> VersionMigrationStep |
         return found
 
 
-def _steps(migration: VersionMigration) -> Any:
+def _steps(migration: VersionMigration) -> Steps:
     return VersionMigrationStep.objects.for_merchant(migration.merchant_id).filter(migration=migration)
 
 

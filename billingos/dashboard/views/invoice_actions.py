@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 
 from billingos.common.errors import BillingError, StripeUnavailable
@@ -21,6 +22,7 @@ from billingos.merchants.roles import BILLING_WRITE
 from billingos.merchants.services import record_audit
 from billingos.ui.money import money_text, plain_amount
 from subscriptions.models import Invoice, Refund
+from subscriptions.payment_selectors import refunds
 from subscriptions.services import (
     Crediting,
     create_credit_note,
@@ -136,8 +138,7 @@ def refund(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
         if payment is None:
             raise AssertionError("nothing to refund was possible")
         amount, reason = answers["amount"], answers["reason"] or None
-        with scope(visit.merchant.id):
-            known = {refund.id for refund in refunds_of(row)}
+        known = _ids(visit, refunds(visit.merchant.id, invoice=row))
         made = create_refund(merchant=visit.merchant, payment=payment, amount=amount, reason=reason, key=key)
         if made.id not in known:
             _record(visit, row, "invoice.refunded", amount=amount)
@@ -157,8 +158,7 @@ def credit(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
         back = max(amount - row.amount_remaining, 0)
         where = {answers["to"]: back} if back else {}
         crediting = Crediting(invoice=row, amount=amount, memo=answers["memo"] or None, **where)
-        with scope(visit.merchant.id):
-            known = set(row.credit_notes.values_list("id", flat=True))
+        known = _ids(visit, row.credit_notes.all())
         note = create_credit_note(merchant=visit.merchant, crediting=crediting, key=key)
         if note.id not in known:
             _record(visit, row, "invoice.credited", amount=amount)
@@ -166,6 +166,12 @@ def credit(visit: Visit, invoice_id: UUID) -> HttpResponseBase:
 
     terms = {"currency": row.currency, "most": may.creditable}
     return _asked(visit, row, CreditForm, act, "credit", possible=may.creditable > 0, **terms)
+
+
+def _ids(visit: Visit, rows: QuerySet[Any]) -> set[UUID]:
+    """What is there before the act: a form that comes twice makes nothing that is not among them."""
+    with scope(visit.merchant.id):
+        return set(rows.values_list("id", flat=True))
 
 
 def _found(visit: Visit, invoice_id: UUID) -> tuple[Invoice, Possible]:
