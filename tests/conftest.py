@@ -4,6 +4,7 @@ Tests connect as the application role, which row-level security binds. Each work
 at the start of a run.
 """
 
+import gc
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -34,11 +35,14 @@ def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
     """The database without a transaction around the test: what is committed stays until the run ends.
 
     For tests of locks, of several connections, and of tenancy, which a wrapping transaction would hide. There
-    is no flush: the application role may not truncate, and a test makes merchants of its own instead.
+    is no flush: the application role may not truncate, and a test makes merchants of its own instead. A connection
+    that nothing happened to is kept, for a new one has all plans and catalogs to read again.
     """
     with django_db_blocker.unblock():
         yield
-        connections.close_all()
+        for connection in connections.all(initialized_only=True):
+            if connection.in_atomic_block or connection.needs_rollback or connection.errors_occurred:
+                connection.close()
 
 
 @pytest.fixture
@@ -51,3 +55,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("django_db")
     if marker and marker.kwargs.get("transaction"):
         pytest.fail("use the fixture committed_db instead of django_db(transaction=True) (see tests/conftest.py)")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is loaded by now stays, so the collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -1,4 +1,7 @@
-"""An account that is lived in for months: by customers of all kinds, in Stripe alone, without BillingOS."""
+"""An account that is lived in for months: by customers of all kinds, in Stripe alone, without BillingOS.
+
+They live on test clocks, or by the wall clock of a Stripe whose time is ours to move.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -6,6 +9,7 @@ from typing import Any
 
 import stripe
 
+from stripe_simulator import Simulator
 from tests.factories import unique
 
 START = 1_704_067_200  # 1 January 2024, 00:00 UTC
@@ -23,12 +27,26 @@ class Life:
     subscription: str
 
 
+class Wall:
+    """The wall clock of a Stripe."""
+
+    simulator: Simulator
+
+    def __init__(self) -> None:
+        self.now = float(START)
+
+    def advance(self, seconds: int) -> None:
+        self.now += seconds
+        self.simulator.tick()
+
+
 @dataclass
 class Account:
-    """A catalog, and lives on test clocks."""
+    """A catalog, and lives on test clocks unless there is a `wall`."""
 
     client: stripe.StripeClient
     id: str
+    wall: Wall | None = None
     lives: list[Life] = field(default_factory=list)
     clocks: list[str] = field(default_factory=list)
     months: int = 0
@@ -59,7 +77,9 @@ class Account:
 
     def begin(self, count: int) -> None:
         for number in range(count):
-            if number % A_CLOCK == 0:
+            if self.wall:
+                self.wall.advance(60)
+            elif number % A_CLOCK == 0:
                 clock = self.v1.test_helpers.test_clocks.create({"frozen_time": START + number * 60}, self.options)
                 self.clocks.append(clock.id)
             self.lives.append(self._born(list(KINDS)[number % len(KINDS)], number))
@@ -69,7 +89,7 @@ class Account:
             {
                 "name": f"Customer {number}",
                 "email": f"c{number}@example.com",
-                "test_clock": self.clocks[-1],
+                **({"test_clock": self.clocks[-1]} if self.clocks else {}),
                 "payment_method": "pm_card_visa",
                 "invoice_settings": {"default_payment_method": "pm_card_visa"},
                 "metadata": {"number": str(number)},
@@ -95,6 +115,8 @@ class Account:
             yield self.months
 
     def _advance(self, seconds: int) -> None:
+        if self.wall:
+            self.wall.advance(seconds)
         clocks = self.v1.test_helpers.test_clocks
         for clock in self.clocks:
             now = clocks.retrieve(clock, None, self.options).frozen_time
