@@ -62,18 +62,22 @@ def test_canceled_now(basic: Shop, body: dict[str, Any], credit: int, waits: boo
     refused(post(basic, "keep"), 409, "subscription_ended")
 
 
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({"at": "2026-01-01T00:00:00Z"}, "at"),
-        ({"at": "2026-02-01"}, "at"),
-        ({"invoice_now": True}, "invoice_now"),
-        ({"at_period_end": False, "at": "2026-01-20T00:00:00Z", "prorate": True}, "prorate"),
-    ],
-)
-def test_cancellations_that_can_not_be(basic: Shop, body: dict[str, Any], param: str) -> None:
-    assert refused(post(basic, "cancel", body), 400, None, param)["code"] in {"parameter_invalid", "invalid_request"}
-    assert basic.now()["cancel_at"] is None
+WRONG_CANCELLATIONS: list[tuple[dict[str, Any], str]] = [
+    ({"at": "2026-01-01T00:00:00Z"}, "at"),
+    ({"at": "2026-02-01"}, "at"),
+    ({"invoice_now": True}, "invoice_now"),
+    ({"at_period_end": False, "at": "2026-01-20T00:00:00Z", "prorate": True}, "prorate"),
+]
+
+
+def test_cancellations_that_can_not_be(basic: Shop, subtests: pytest.Subtests) -> None:
+    for body, param in WRONG_CANCELLATIONS:
+        with subtests.test(body=body):
+            assert refused(post(basic, "cancel", body), 400, None, param)["code"] in {
+                "parameter_invalid",
+                "invalid_request",
+            }
+            assert basic.now()["cancel_at"] is None
 
 
 # --- Reactivated -----------------------------------------------------------------------------------------------------
@@ -149,17 +153,18 @@ def test_a_pause_with_an_end(basic: Shop) -> None:
     assert basic.now()["pause"] is None
 
 
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({"behavior": "sleep"}, "behavior"),
-        ({"resumes_at": "2026-01-05T00:00:00Z"}, "resumes_at"),
-        ({"resumes_at": "tomorrow"}, "resumes_at"),
-        ({"until": "x"}, "until"),
-    ],
-)
-def test_pauses_that_can_not_be(basic: Shop, body: dict[str, Any], param: str) -> None:
-    refused(post(basic, "pause", body), 400, None, param)
+WRONG_PAUSES: list[tuple[dict[str, Any], str]] = [
+    ({"behavior": "sleep"}, "behavior"),
+    ({"resumes_at": "2026-01-05T00:00:00Z"}, "resumes_at"),
+    ({"resumes_at": "tomorrow"}, "resumes_at"),
+    ({"until": "x"}, "until"),
+]
+
+
+def test_pauses_that_can_not_be(basic: Shop, subtests: pytest.Subtests) -> None:
+    for body, param in WRONG_PAUSES:
+        with subtests.test(body=body):
+            refused(post(basic, "pause", body), 400, None, param)
 
 
 def test_what_has_ended_is_neither_paused_nor_resumed(basic: Shop) -> None:
@@ -226,9 +231,13 @@ def test_a_trial_that_ends_now_unpaid_goes_on(trial: Shop, waits: bool) -> None:
     assert (unpaid["status"], unpaid["scheduled_change"]) == ("past_due", None)
 
 
-@pytest.mark.parametrize("at", [None, "soon", "2026-01-02T00:00:00Z", "2030-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
-def test_trials_that_can_not_be(trial: Shop, at: Any) -> None:
-    refused(post(trial, "extend-trial", {"trial_end": at}), 400, None, "trial_end")
+WRONG_TRIALS: list[Any] = [None, "soon", "2026-01-02T00:00:00Z", "2030-01-01T00:00:00Z", "0001-01-01T00:00:00Z"]
+
+
+def test_trials_that_can_not_be(trial: Shop, subtests: pytest.Subtests) -> None:
+    for at in WRONG_TRIALS:
+        with subtests.test(at=at):
+            refused(post(trial, "extend-trial", {"trial_end": at}), 400, None, "trial_end")
 
 
 # --- Terms -----------------------------------------------------------------------------------------------------------
@@ -301,19 +310,20 @@ def test_a_coupon_for_some_months_is_redeemed_once_while_a_change_waits(basic: S
     assert basic.v1.coupons.retrieve("TWO", None, basic.account).times_redeemed == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "param"),
-    [
-        ({"coupon": "NONE"}, 404, "coupon"),
-        ({"coupon": 5}, 400, "coupon"),
-        ({"metadata": {"billingos_x": "1"}}, 400, "metadata"),
-        ({"default_payment_method": "pm_unknown"}, 400, "default_payment_method"),
-        ({"collection_method": "send_invoice"}, 400, "days_until_due"),
-        ({"status": "active"}, 400, "status"),
-    ],
-)
-def test_terms_that_can_not_be(basic: Shop, body: dict[str, Any], status: int, param: str) -> None:
-    refused(patched(basic, **body), status, None, param)
+WRONG_TERMS: list[tuple[dict[str, Any], int, str]] = [
+    ({"coupon": "NONE"}, 404, "coupon"),
+    ({"coupon": 5}, 400, "coupon"),
+    ({"metadata": {"billingos_x": "1"}}, 400, "metadata"),
+    ({"default_payment_method": "pm_unknown"}, 400, "default_payment_method"),
+    ({"collection_method": "send_invoice"}, 400, "days_until_due"),
+    ({"status": "active"}, 400, "status"),
+]
+
+
+def test_terms_that_can_not_be(basic: Shop, subtests: pytest.Subtests) -> None:
+    for body, status, param in WRONG_TERMS:
+        with subtests.test(body=body):
+            refused(patched(basic, **body), status, None, param)
 
 
 def test_of_one_that_has_ended_stripe_keeps_metadata_only(basic: Shop) -> None:

@@ -109,7 +109,8 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "status", "param"), BAD)
-def test_a_wrong_price_is_refused(scene: Scene, body: dict[str, Any], status: int, param: str) -> None:
-    answer = scene.api.post("/prices", {"product": scene.product["id"], **body})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (status, param), answer.content
+def test_a_wrong_price_is_refused(scene: Scene, subtests: pytest.Subtests) -> None:
+    for body, status, param in BAD:
+        with subtests.test(body=body):
+            answer = scene.api.post("/prices", {"product": scene.product["id"], **body})
+            assert (answer.status_code, answer.json()["error"]["param"]) == (status, param), answer.content
