@@ -2,13 +2,13 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from billingos.backfill.selectors import is_importing, unfinished_backfills
@@ -122,32 +122,35 @@ def due() -> list[tuple[UUID, str, bool]]:
     with platform_scope():
         connected = Q(is_platform_account=True) | Q(stripe_account_id__isnull=False)
         merchants = Merchant.objects.filter(connected, status=Merchant.Status.ACTIVE)
-        lately = Q(started_at__gte=now - 2 * RESUMABLE_FOR) | Q(status=Status.RUNNING)
-        recent = ReconciliationRun.objects.filter(lately)
-        by_merchant: dict[UUID, list[ReconciliationRun]] = defaultdict(list)
-        for run in recent.defer("cursor", "checked").order_by("id"):
-            by_merchant[run.merchant_id].append(run)
+        running: dict[UUID, list[ReconciliationRun]] = defaultdict(list)
+        alive = ReconciliationRun.objects.filter(status=Status.RUNNING, updated_at__gte=now - RESUMABLE_FOR)
+        for run in alive.defer("cursor", "checked").order_by("id"):
+            running[run.merchant_id].append(run)
+        begun: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+        lately = ReconciliationRun.objects.filter(dry_run=False, started_at__gte=now - 2 * RESUMABLE_FOR)
+        for merchant_id, kind, at in lately.values_list("merchant_id", "kind").annotate(Max("started_at")):
+            begun[merchant_id][kind] = at
         for merchant_id, made_at in merchants.order_by("id").values_list("id", "created_at"):
             if merchant_id in importing:  # what has not come yet is no drift
                 continue
-            if wanted := _due(by_merchant[merchant_id], made_at, night, now):
-                found.append((merchant_id, *wanted))
+            since = {kind: begun[merchant_id].get(kind, made_at) for kind in Kind.values}
+            found += [(merchant_id, *wanted) for wanted in _due(running[merchant_id], since, night, now)]
     return found
 
 
 def _due(
-    runs: Sequence[ReconciliationRun], made_at: datetime, night: datetime, now: datetime
-) -> tuple[str, bool] | None:
-    """`runs` are the merchant's latest; a merchant's first night and hour begin with it. A run that moves is left to
-    those who are at it."""
-    for run in runs:
-        if run.status == Status.RUNNING and run.updated_at >= now - RESUMABLE_FOR:
-            return (run.kind, run.dry_run) if run.updated_at < now - LEFT_OFF else None
-    begun = [run.started_at for run in runs if not run.dry_run]
-    nights = [run.started_at for run in runs if run.kind == Kind.FULL and not run.dry_run]
-    if max([made_at, *nights]) < night:
-        return Kind.FULL, False
-    return (Kind.INCREMENTAL, False) if max([made_at, *begun]) < now - INTERVAL else None
+    running: Sequence[ReconciliationRun], begun: dict[str, datetime], night: datetime, now: datetime
+) -> Iterator[tuple[str, bool]]:
+    """`begun`: when the latest of each kind began; a merchant's first night and hour begin with it. A run that moves is
+    left to those who are at it, and the hourly one does not wait for the end of a long night's."""
+    for run in running:
+        if run.updated_at < now - LEFT_OFF:
+            yield run.kind, run.dry_run
+    runs = {run.kind for run in running}
+    if Kind.FULL not in runs and begun[Kind.FULL] < night:
+        yield Kind.FULL, False
+    elif Kind.INCREMENTAL not in runs and max(begun.values()) < now - INTERVAL:
+        yield Kind.INCREMENTAL, False
 
 
 def forget_old_runs() -> int:

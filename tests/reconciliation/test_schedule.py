@@ -63,6 +63,11 @@ def test_full_runs_come_at_night_and_incremental_ones_each_hour(
     assert due_for(merchant) == []  # somebody is at it
     monkeypatch.setattr("billingos.reconciliation.services.LEFT_OFF", timedelta(0))
     assert due_for(merchant) == [("full", False)]  # nobody is
+    with scope(merchant.id):
+        ReconciliationRun.objects.for_merchant(merchant.id).update(started_at=now - timedelta(minutes=61))
+    assert due_for(merchant) == [("full", False), ("incremental", False)]  # the hour does not wait for a long night
+    add_run(merchant, kind=Kind.INCREMENTAL, status="running")
+    assert due_for(merchant) == [("full", False), ("incremental", False)]  # both go on
 
 
 def test_who_is_not_connected_or_suspended_is_left_out(committed_db: None) -> None:
