@@ -35,7 +35,7 @@ from billingos.reconciliation.services import reconcile
 from billingos.stripe_gateway.accounts import create_account
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
-from subscriptions.models import CheckoutSession, Dispute, Invoice, Payment, Product, Subscription
+from subscriptions.models import CheckoutSession, Dispute, Invoice, InvoicePayment, Product, Subscription
 from subscriptions.selectors import invoices
 from subscriptions.services import Sale, create_price, open_checkout
 from subscriptions.sync import sync_dispute
@@ -52,6 +52,7 @@ NAMED_OTHERWISE = {"event": "webhookevent", "key": "apikey", "version": "product
 MORE_TO_SHOW: Mapping[str, Callable[[Any], Any]] = {
     "customers.Customer": lambda rows: rows.annotate(much=Count("subscriptions")).order_by("-much", "pk"),
     "merchants.ApiKey": lambda rows: rows.filter(revoked_at=None),
+    "subscriptions.Invoice": lambda rows: rows.filter(status="paid", amount_paid__gt=0),
     "subscriptions.Subscription": lambda rows: rows.filter(status="active", cancel_at_period_end=False),
 }
 
@@ -67,7 +68,6 @@ def cast() -> dict[str, Any]:
     people = _people(merchant)
     customer = _customer_of_the_portal(merchant)
     made = _made(merchant, people["owner"], customer)
-    _dispute(merchant)
     return {
         "slug": SLUG,
         "customer": str(customer.id),
@@ -144,13 +144,14 @@ def _values(merchant: Merchant, route: Route) -> Iterator[tuple[str, str]]:
             yield parameter, found
 
 
-def _dispute(merchant: Merchant) -> None:
-    """Nobody in the demo disputes a payment."""
+def _disputed(merchant: Merchant) -> Invoice:
+    """An invoice whose payment was disputed, as nobody in the demo does."""
     with scope(merchant.id):
-        payment = Payment.objects.for_merchant(merchant.id).filter(status="succeeded").order_by("id")[0]
-        known = Dispute.objects.for_merchant(merchant.id).exists()
-        if not known:
-            sync_dispute(merchant.id, {**DISPUTE, "id": "dp_walk", "payment_intent": payment.stripe_id})
+        paid = InvoicePayment.objects.for_merchant(merchant.id).filter(status="paid", amount_paid__gt=0)
+        one = paid.exclude(payment_stripe_id="").select_related("invoice").order_by("id")[0]
+        if not Dispute.objects.for_merchant(merchant.id).exists():
+            sync_dispute(merchant.id, {**DISPUTE, "id": "dp_walk", "payment_intent": one.payment_stripe_id})
+        return one.invoice
 
 
 def model_for(route: Route, parameter: str) -> Any:
@@ -221,6 +222,7 @@ def _made(merchant: Merchant, owner: User, customer: Customer) -> dict[str, dict
         bill = invoices(customer).filter(status=Invoice.Status.PAID)[0]  # it has a receipt too
     return {
         "checkout:free": {"signed": signed_id(_free_till(merchant))},
+        "dashboard:invoice": {"invoice_id": str(_disputed(merchant).id)},
         "dashboard:invoice_document": {"invoice_id": str(bill.id)},
         "dashboard:reconciliation_run": {"run_id": str(_run(merchant).id)},
         "portal:link": {"token": link.link_token},

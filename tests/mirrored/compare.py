@@ -12,6 +12,7 @@ from billingos.merchants.models import Merchant
 from customers.models import Customer, PaymentMethod
 from subscriptions.models import (
     CreditNote,
+    Dispute,
     Invoice,
     InvoiceLine,
     InvoicePayment,
@@ -48,6 +49,8 @@ class Truth:
         self.credit_notes = self._all("credit_notes", every)
         refunds = (self._all("refunds", {"payment_intent": key}) for key in self._paid())
         self.refunds = {key: refund for found in refunds for key, refund in found.items()}
+        disputes = self._all("disputes", {})
+        self.disputes = {key: one for key, one in disputes.items() if one["payment_intent"] in self.payments}
 
     def _give_tiers(self, subscription: dict[str, Any]) -> None:
         """Stripe leaves them out of prices inside of other objects."""
@@ -88,6 +91,7 @@ def assert_rows_are(truth: Truth, merchant: Merchant) -> None:
         _compare(SubscriptionSchedule, truth.schedules, customer=customer)
         _compare(CreditNote, truth.credit_notes, customer=customer)
         _compare(Refund, truth.refunds, payment__customer=customer)
+        _compare(Dispute, truth.disputes, payment__customer=customer)
         payments = Payment.objects.for_merchant(merchant.id).filter(customer=customer)
         known = set(payments.values_list("stripe_id", flat=True))
         untried = {key for key, payment in truth.payments.items() if not _was_tried(payment)}

@@ -64,6 +64,7 @@ class Shop:
         return [
             self._resize, self._resize, self._change_plan, self._change_plan, self._discount, self._wind_up, self._stay,
             self._rename, self._charge_once, self._refund, self._let_fail, self._end, self._plan_ahead, self._credit,
+            self._quarrel,
         ]  # fmt: skip
 
     def _pay_with(self, customer: str, card: str) -> None:
@@ -116,6 +117,13 @@ class Shop:
             if payment.status == "succeeded" and payment.amount > 100:
                 self.v1.refunds.create({"payment_intent": payment.id, "amount": 1}, self._on)
                 return
+
+    def _quarrel(self, name: str) -> None:
+        """A payment that the bank wants back as soon as it is made."""
+        customer = self._customers[name]
+        method = self.v1.payment_methods.attach("pm_card_createDispute", {"customer": customer}, self._on)
+        payment: Any = {"customer": customer, "payment_method": method.id, "amount": 900, "currency": "usd"}
+        self.v1.payment_intents.create({**payment, "confirm": True, "off_session": True}, self._on)
 
     def _plan_ahead(self, name: str) -> None:
         """A schedule: another price from the next period on; or the one that there is lets go."""
