@@ -33,18 +33,18 @@ from billingos.portal.demo import customers_on_offer
 from billingos.reconciliation.models import ReconciliationRun
 from billingos.reconciliation.services import reconcile
 from billingos.stripe_gateway.accounts import create_account
+from billingos.stripe_gateway.client import client, options_for
 from customers.models import Customer, PortalSession
 from customers.portal_sessions import create_portal_session
 from subscriptions.models import CheckoutSession, Dispute, Invoice, InvoicePayment, Product, Subscription
 from subscriptions.selectors import invoices
 from subscriptions.services import Sale, create_price, open_checkout
-from subscriptions.sync import sync_dispute
 from tests.e2e.addresses import GIVEN, HAS_TWO_FACTORS, MADE, Route, routes
-from tests.filling import DISPUTE
 
 SLUG = "northwind"
 EMPTY = {"blank": False, "fresh": True}  # merchants with nothing: before and after Stripe was connected
 A_DAY = 86_400
+PATIENCE = 20.0  # seconds until an event has come
 # Parameters that are not named after their model.
 NAMED_OTHERWISE = {"event": "webhookevent", "key": "apikey", "version": "productversion", "member": "membership"}
 
@@ -147,11 +147,30 @@ def _values(merchant: Merchant, route: Route) -> Iterator[tuple[str, str]]:
 def _disputed(merchant: Merchant) -> Invoice:
     """An invoice whose payment was disputed, as nobody in the demo does."""
     with scope(merchant.id):
-        paid = InvoicePayment.objects.for_merchant(merchant.id).filter(status="paid", amount_paid__gt=0)
-        one = paid.exclude(payment_stripe_id="").select_related("invoice").order_by("id")[0]
-        if not Dispute.objects.for_merchant(merchant.id).exists():
-            sync_dispute(merchant.id, {**DISPUTE, "id": "dp_walk", "payment_intent": one.payment_stripe_id})
-        return one.invoice
+        known = Dispute.objects.for_merchant(merchant.id).exists()
+    if not known:
+        _provoke_dispute(merchant)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with scope(merchant.id):
+            paid = InvoicePayment.objects.for_merchant(merchant.id).select_related("invoice")
+            disputes = Dispute.objects.for_merchant(merchant.id).filter(payment__isnull=False)
+            one = paid.filter(payment_stripe_id__in=disputes.values("payment__stripe_id")).first()
+        if one:
+            return one.invoice
+        time.sleep(0.2)
+    raise TimeoutError("the dispute did not arrive")
+
+
+def _provoke_dispute(merchant: Merchant) -> None:
+    v1, options = client().v1, options_for(merchant)
+    customer = v1.customers.create({"name": "Quarrel & Sons", "email": "billing@quarrel.example"}, options).id
+    card = v1.payment_methods.attach("pm_card_createDispute", {"customer": customer}, options).id
+    invoice = v1.invoices.create({"customer": customer, "auto_advance": False}, options)
+    line: Any = {"customer": customer, "invoice": invoice.id, "amount": 12_000, "currency": "usd"}
+    v1.invoice_items.create(line, options)
+    v1.invoices.finalize_invoice(str(invoice.id), None, options)
+    v1.invoices.pay(str(invoice.id), {"payment_method": card}, options)
 
 
 def model_for(route: Route, parameter: str) -> Any:

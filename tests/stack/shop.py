@@ -123,7 +123,8 @@ class Shop:
         customer = self._customers[name]
         method = self.v1.payment_methods.attach("pm_card_createDispute", {"customer": customer}, self._on)
         payment: Any = {"customer": customer, "payment_method": method.id, "amount": 900, "currency": "usd"}
-        self.v1.payment_intents.create({**payment, "confirm": True, "off_session": True}, self._on)
+        payment |= {"confirm": True, "off_session": True}
+        self.v1.payment_intents.create(payment, self._on)
 
     def _plan_ahead(self, name: str) -> None:
         """A schedule: another price from the next period on; or the one that there is lets go."""
