@@ -54,7 +54,7 @@ def take_all(path: str) -> dict[str, Any]:
     drain(1)
     began = time.perf_counter()
     for body, signature in deliveries:
-        store(verified(body.encode(), signature, settings.STRIPE_WEBHOOK_SECRETS))
+        store(*verified(body.encode(), signature, settings.STRIPE_WEBHOOK_SECRETS))
     while drain():
         pass
     return {"events": len(deliveries), "seconds": time.perf_counter() - began, **_ends()}

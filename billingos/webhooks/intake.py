@@ -1,6 +1,7 @@
 """Taking a delivery in: check the signature, store the event, answer. Nothing is worked on here."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,8 +39,9 @@ SHAPE: dict[str, tuple[type, ...]] = {
 }
 
 
-def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, Any]:
-    """The event that `body` is, if any of `secrets` (several while one rotates) has signed it.
+def verified(body: bytes, signature: str, secrets: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """The event that `body` is, and as PostgreSQL takes it, if any of `secrets` (several while one rotates) has signed
+    it.
 
     Raises InvalidRequest for a bad signature and for what is no event.
     """
@@ -50,21 +52,23 @@ def verified(body: bytes, signature: str, secrets: Sequence[str]) -> dict[str, A
             code="invalid_signature",
         )
     try:
-        event = json.loads(body)
+        text = body.decode()
+        event = json.loads(text, parse_float=_number, parse_constant=_number)
         if any(escape in body for escape in UNSTORABLE):
             event = storable(event)
+            text = json.dumps(event)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(NO_JSON, code="invalid_json") from error
     _refuse_what_is_no_event(event)
-    return dict(event)
+    return event, text
 
 
-def _written(event: dict[str, Any]) -> str:
-    """As PostgreSQL takes it. Raises InvalidRequest for numbers that are none, such as 1e400."""
-    try:
-        return json.dumps(event, allow_nan=False)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(NO_JSON, code="invalid_json") from error
+def _number(text: str) -> float:
+    """Raises ValueError for NaN and for what is too large, such as 1e400: it could not be written as JSON again."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def storable(value: Any) -> Any:
@@ -88,10 +92,10 @@ def _refuse_what_is_no_event(event: Any) -> None:
         raise InvalidRequest("Not a time.", param="created")
 
 
-def store(event: dict[str, Any], *, finished: str = "") -> bool:
-    """Puts the event into the inbox; False if it is there already. Of the other mode, it is kept as ignored: an error
-    would make Stripe disable the endpoint. `finished` is the reason why nothing is left to do about it. Raises
-    InvalidRequest for what JSON cannot say."""
+def store(event: dict[str, Any], text: str = "", *, finished: str = "") -> bool:
+    """Puts the event into the inbox; False if it is there already. `text` is the event as JSON, where it is at hand.
+    Of the other mode, it is kept as ignored: an error would make Stripe disable the endpoint. `finished` is the reason
+    why nothing is left to do about it."""
     found = event["data"]["object"]
     status, reason = ("processed", finished) if finished else ("pending", "")
     if event["livemode"] != settings.STRIPE_LIVE_MODE:
@@ -109,7 +113,7 @@ def store(event: dict[str, Any], *, finished: str = "") -> bool:
         "object_id": str(found.get("id") or ""),
         "customer": str(found.get("id", "")) if is_customer else str(reference(found.get("customer"))),
         "created": from_stripe(event["created"]),
-        "payload": _written(event),
+        "payload": text or json.dumps(event),
         "status": status,
         "reason": reason,
         "now": now,

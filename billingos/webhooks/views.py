@@ -21,8 +21,8 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         body = _read(request)
         if len(body) > MAX_BODY:
             raise BodyTooLarge("The body is too large.")
-        event = verified(body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS)
-        fresh = store(event)
+        event, text = verified(body, request.headers.get("Stripe-Signature", ""), settings.STRIPE_WEBHOOK_SECRETS)
+        fresh = store(event, text)
     except BillingError as error:
         return json_error(request, error)
     except (OperationalError, InterfaceError):

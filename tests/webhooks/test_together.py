@@ -51,7 +51,7 @@ def shop(api: Api) -> Shop:
 def taken_in(merchant: Merchant, told: list[tuple[str, dict[str, Any], int]]) -> None:
     for kind, found, created in told:
         one = delivery(kind, found, created, "whsec_test", merchant.stripe_account_id)
-        store(verified(one.body, one.signature, ["whsec_test"]))
+        store(*verified(one.body, one.signature, ["whsec_test"]))
 
 
 def statements(work: Callable[[], Any]) -> int:
