@@ -18,6 +18,7 @@ from billingos.common.errors import BillingError, MissingReference, StripeUnavai
 from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
 from billingos.common.mirrored import reference
+from billingos.common.readahead import forget, reading_ahead
 from billingos.common.registries import StripeObject, mirrored_model, project, publish
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
@@ -57,25 +58,31 @@ def take_in(merchant: Merchant, objects: Sequence[StripeObject], asked_at: datet
 
 def _know_beforehand(merchant: Merchant, objects: Sequence[StripeObject], problems: list[Problem]) -> None:
     """What no list has, and the objects point to: discounts that have ended, prices that were made for one invoice."""
+    known = _prices(merchant, objects)
     for found in objects:
         try:
             know_discounts(merchant, [found])
-            if found["object"] == "invoice":
-                _know_prices(merchant, found)
+            for stripe_id in _prices_of(found) - known:
+                known.add(stripe_id)  # it is asked for once
+                with contextlib.suppress(MissingReference):
+                    settle(merchant, "price", stripe_id)
         except (StripeUnavailable, OperationalError, InterfaceError):
             raise
         except Exception as error:  # the object itself is taken in all the same
             problems.append(_problem(found, error))
 
 
-def _know_prices(merchant: Merchant, invoice: StripeObject) -> None:
-    wanted = {price_id_of(line) for line in invoice["lines"]["data"]} - {""}
+def _prices(merchant: Merchant, objects: Sequence[StripeObject]) -> set[str]:
+    """Those of the invoices' prices that are here."""
+    wanted = {stripe_id for found in objects for stripe_id in _prices_of(found)}
     with scope(merchant.id):
-        known = Price.objects.for_merchant(merchant.id).filter(stripe_id__in=wanted)
-        wanted -= set(known.values_list("stripe_id", flat=True))
-    for stripe_id in wanted:
-        with contextlib.suppress(MissingReference):
-            settle(merchant, "price", stripe_id)
+        rows = Price.objects.for_merchant(merchant.id).filter(stripe_id__in=wanted)
+        return set(rows.values_list("stripe_id", flat=True)) if wanted else set()
+
+
+def _prices_of(found: StripeObject) -> set[str]:
+    lines = found["lines"]["data"] if found["object"] == "invoice" else ()
+    return {price_id_of(line) for line in lines} - {""}
 
 
 def _problem(found: StripeObject, error: Exception) -> Problem:
@@ -96,20 +103,23 @@ def _apply(
     with scope(merchant.id):
         lock([lock_key(merchant.stripe_account_id, found) for found in chunk])
         doubtful = _moved_since(merchant.id, chunk, asked_at)
-        for found in chunk:
-            if found["id"] in doubtful:
-                left.append(found)
-                continue
-            try:
-                with transaction.atomic():
-                    project(merchant.id, found)
-                applied.append(found)
-            except MissingReference:
-                left.append(found)
-            except (OperationalError, InterfaceError):
-                raise  # the page comes again
-            except Exception as error:  # one strange object must not keep an account from being imported
-                problems.append(_problem(found, error))
+        with reading_ahead(merchant.id, chunk):
+            for found in chunk:
+                if found["id"] in doubtful:
+                    left.append(found)
+                    continue
+                try:
+                    with transaction.atomic():
+                        project(merchant.id, found)
+                    applied.append(found)
+                except MissingReference:
+                    forget()
+                    left.append(found)
+                except (OperationalError, InterfaceError):
+                    raise  # the page comes again
+                except Exception as error:  # one strange object must not keep an account from being imported
+                    forget()
+                    problems.append(_problem(found, error))
     return applied, left
 
 
