@@ -18,6 +18,7 @@ from billingos.common.errors import MissingReference, Unavailable
 from billingos.common.events import AppliedObject, ObjectsApplied
 from billingos.common.locks import lock, lock_key
 from billingos.common.mirrored import database_now, instant, reference
+from billingos.common.readahead import forget, mirrored_row, reading_ahead
 from billingos.common.registries import StripeObject, mirrored_model, project, publish
 from billingos.common.tenancy import platform_scope, scope
 from billingos.merchants.models import Merchant
@@ -88,6 +89,42 @@ class Comparer:
             with scope(self.merchant.id):
                 self._store({"object": object_type, "id": stripe_id}, [what], Drift.Cause.UNKNOWN, None, repaired=False)
             return self.seen(object_type, stripe_id, None)
+
+    def those_equal(self, objects: Sequence[StripeObject], asked_at: datetime) -> dict[str, ComparedObject]:
+        """Of objects of one type, which Stripe was asked for at `asked_at`, those that are the same here, by id: found
+        for all of them in one transaction, of which nothing stays. The others are to be compared one by one."""
+        merchant_id, object_type = self.merchant.id, objects[0]["object"]
+        with scope(merchant_id):
+            lock([lock_key(self.merchant.stripe_account_id, one) for one in objects])
+            written = stamps(merchant_id, object_type, [one["id"] for one in objects])
+            still = [one for one in objects if one["id"] in written and written[one["id"]].updated_at <= asked_at]
+            rules, before = rules_of(merchant_id), snapshots(merchant_id, object_type, still)
+            after = self._projected_together(object_type, still)
+        equal = [one for one in still if after.get(one["id"]) == before[one["id"]]]
+        found = {one["id"]: self.seen(object_type, one["id"], None) for one in equal}
+        for one in equal:
+            row = found[one["id"]]
+            row.theirs, row.ours = digest_theirs(one), digest_of(before[one["id"]], rules)
+            row.equal_at = timezone.now()
+        return found
+
+    def _projected_together(self, object_type: str, objects: Sequence[StripeObject]) -> dict[str, Snapshot]:
+        """How all would be then; nothing where one of them cannot be projected."""
+        merchant_id, after = self.merchant.id, dict[str, Snapshot]()
+        try:
+            with transaction.atomic(), reading_ahead(merchant_id, objects):
+                for one in objects:
+                    undo_endings(merchant_id, one)
+                    project(merchant_id, one)
+                after = snapshots(merchant_id, object_type, objects)
+                raise _TakeBack
+        except _TakeBack:
+            pass
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is: which object it comes of is found out one by one
+            log.info("not_compared_together", object_type=object_type, error=f"{type(error).__name__}: {error}"[:300])
+        return after
 
     def seen(self, object_type: str, stripe_id: str, known: ComparedObject | None) -> ComparedObject:
         """What is known of the object, as this run has seen it too."""
@@ -242,16 +279,17 @@ def undo_endings(merchant_id: UUID, found: StripeObject) -> None:
     model: Any = mirrored_model(found["object"])
     if model is None or found.get("deleted"):
         return
-    rows = model.objects.for_merchant(merchant_id).filter(stripe_id=found["id"])
-    row = rows.first()
+    row: Any = mirrored_row(model, merchant_id, found["id"])
     if row is None:
         return
-    if row.deleted_at:
-        rows.update(deleted_at=None)
+    columns: dict[str, Any] = {"deleted_at": None} if row.deleted_at else {}
     status = found.get("status")
     has_ended = getattr(row, "has_ended", False) or getattr(row, "status", None) == CreditNote.Status.VOID
     if has_ended and status and status != getattr(row, "status", status):
-        rows.update(status=status)
+        columns["status"] = status
+    if columns:
+        model.objects.for_merchant(merchant_id).filter(stripe_id=found["id"]).update(**columns)
+        forget()
 
 
 def bury(merchant_id: UUID, found: StripeObject) -> None:

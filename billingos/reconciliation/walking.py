@@ -32,10 +32,10 @@ ACCOUNT = "account"
 OBJECTS = tuple(kind for kind in LISTS if kind not in {"event", "payment_method"})
 # Those whose lists can be asked for what was made lately.
 BY_AGE = tuple(kind for kind in OBJECTS if kind not in {"entitlements.feature", "test_helpers.test_clock"})
-TRUSTED_FOR = timedelta(
-    days=7
-)  # what was equal, and has not changed since on either side, is projected anew after that
+# What was equal, and has not changed since on either side, is projected anew after that.
+TRUSTED_FOR = timedelta(days=7)
 ASKED_AT_ONCE = 50
+TOGETHER = 20  # objects of one transaction, whose customers' webhooks wait for it
 Compared = list[ComparedObject]
 
 
@@ -137,7 +137,7 @@ class Walk:
             drifts = self.run.drifts.filter(object_type=object_type, stripe_id__in=ids)
             told_of = set(drifts.values_list("stripe_id", flat=True))
         compared: Compared = []
-        projected: list[str] = []
+        doubtful: list[StripeObject] = []
         for one in objects:
             row = known.get(one["id"])
             if not here[one["id"]] and not is_told_of(one):
@@ -146,10 +146,24 @@ class Walk:
             if is_left_so or _is_as_it_was(row, digest_theirs(one), digest_of(here[one["id"]], rules)):
                 compared.append(self.comparer.seen(object_type, one["id"], row))
             else:
-                projected.append(one["id"])
-                compared.append(self.comparer.compare(one, object_type, one["id"], asked_at=asked_at))
-        if projected:
-            self._reconsider(object_type, projected)
+                doubtful.append(one)
+        return compared + self._compare_doubtful(object_type, doubtful, asked_at)
+
+    def _compare_doubtful(self, object_type: str, objects: Sequence[StripeObject], asked_at: datetime) -> Compared:
+        """Some together, as most are equal after all; those that are not one by one."""
+        compared: Compared = []
+        different: list[str] = []
+        for start in range(0, len(objects), TOGETHER):
+            chunk = objects[start : start + TOGETHER]
+            equal = self.comparer.those_equal(chunk, asked_at)
+            for one in chunk:
+                row = equal.get(one["id"])
+                if row is None:
+                    different.append(one["id"])
+                    row = self.comparer.compare(one, object_type, one["id"], asked_at=asked_at)
+                compared.append(row)
+        if different:
+            self._reconsider(object_type, different)
         return compared
 
     def _reconsider(self, object_type: str, stripe_ids: Sequence[str]) -> None:
