@@ -262,7 +262,7 @@ def test_every_column_says_what_stripe_has(shop: Shop, part: int) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(4))
 def test_every_column_says_what_stripe_has_many_times(shop: Shop, part: int) -> None:
-    count = int(os.environ.get("LIVES", "1000")) // 4
+    count = int(os.environ.get("LIVES", "500")) // 4
 
     @settings(max_examples=count, derandomize=True, **LIVED)
     @given(LIVES)
