@@ -264,7 +264,7 @@ def deaths() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("finish", [finish_by_retry, pytest.param(finish_by_sweep, marks=pytest.mark.long)])
-@pytest.mark.parametrize(("name", "point", "nth"), deaths())
+@pytest.mark.parametrize(("name", "point", "nth"), list(deaths()))
 def test_killed_at_each_step(
     scene: Scene, name: str, point: str, nth: int, finish: Callable[[Scene, Callable[[], Any]], None]
 ) -> None:
