@@ -100,12 +100,13 @@ class Comparer:
             still = [one for one in objects if one["id"] in written and written[one["id"]].updated_at <= asked_at]
             rules, before = rules_of(merchant_id), snapshots(merchant_id, object_type, still)
             after = self._projected_together(object_type, still)
-        equal = [one for one in still if after.get(one["id"]) == before[one["id"]]]
-        found = {one["id"]: self.seen(object_type, one["id"], None) for one in equal}
-        for one in equal:
-            row = found[one["id"]]
-            row.theirs, row.ours = digest_theirs(one), digest_of(before[one["id"]], rules)
-            row.equal_at = timezone.now()
+        found: dict[str, ComparedObject] = {}
+        for one in still:
+            stripe_id = one["id"]
+            if after.get(stripe_id) == before[stripe_id]:
+                row = found[stripe_id] = self.seen(object_type, stripe_id, None)
+                row.theirs, row.ours = digest_theirs(one), digest_of(before[stripe_id], rules)
+                row.equal_at = timezone.now()
         return found
 
     def _projected_together(self, object_type: str, objects: Sequence[StripeObject]) -> dict[str, Snapshot]:

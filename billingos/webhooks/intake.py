@@ -95,7 +95,7 @@ def _refuse_what_is_no_event(event: Any) -> None:
 def store(event: dict[str, Any], text: str = "", *, finished: str = "") -> bool:
     """Puts the event into the inbox; False if it is there already. `text` is the event as JSON, where it is at hand.
     Of the other mode, it is kept as ignored: an error would make Stripe disable the endpoint. `finished` is the reason
-    why nothing is left to do about it."""
+    why nothing is left to do about it. Raises ValueError for numbers that JSON cannot say."""
     found = event["data"]["object"]
     status, reason = ("processed", finished) if finished else ("pending", "")
     if event["livemode"] != settings.STRIPE_LIVE_MODE:
@@ -113,7 +113,7 @@ def store(event: dict[str, Any], text: str = "", *, finished: str = "") -> bool:
         "object_id": str(found.get("id") or ""),
         "customer": str(found.get("id", "")) if is_customer else str(reference(found.get("customer"))),
         "created": from_stripe(event["created"]),
-        "payload": text or json.dumps(event),
+        "payload": text or json.dumps(event, allow_nan=False),
         "status": status,
         "reason": reason,
         "now": now,

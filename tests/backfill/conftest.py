@@ -44,8 +44,8 @@ class World:
 @pytest.fixture
 def world(committed_db: None, settings: Any) -> Iterator[World]:
     """An account of a Stripe of its own, which lives by a wall clock that stands still unless it is moved."""
-    wall, deliveries = Wall(), Deliveries()
-    wall.simulator = Simulator(secret_key=KEY, deliver=deliveries.take, now=lambda: wall.now)
+    deliveries = Deliveries()
+    wall = Wall(secret_key=KEY, deliver=deliveries.take)
     with wall.simulator.serve(port=0) as server:
         wall.simulator.add_webhook_endpoint("http://testserver/api/webhooks/stripe", secret=SECRET, connect=True)
         settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY = server.url, KEY

@@ -28,12 +28,11 @@ class Life:
 
 
 class Wall:
-    """The wall clock of a Stripe."""
+    """The wall clock of a Stripe of its own."""
 
-    simulator: Simulator
-
-    def __init__(self) -> None:
+    def __init__(self, **simulated: Any) -> None:
         self.now = float(START)
+        self.simulator = Simulator(**simulated, now=lambda: self.now)
 
     def advance(self, seconds: int) -> None:
         self.now += seconds

@@ -110,6 +110,11 @@ def test_pages_show_a_bar_while_it_runs(merchant: Merchant, owner: Client) -> No
         assert 'hx-trigger="every 3s"' in text_of(answer)
         assert statements(owner, page) <= BUDGET
     assert "1,234" in text_of(owner.get(pages[2]))
+    for page in pages:  # the bar asks the page of the import, wherever it stands
+        asked = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+        polled = text_of(owner.get(pages[2], headers=asked))
+        assert (">Details</a>" in polled) == (page != pages[2]), page
+        assert (">Details</a>" in text_of(owner.get(page))) == (page != pages[2]), page
     running(merchant, status="completed", finished_at=timezone.now())
     assert "backfill-bar" not in text_of(owner.get(pages[0]))
     assert "every 3s" not in text_of(owner.get(pages[2]))

@@ -147,5 +147,5 @@ WRONG_REQUESTS: list[tuple[str, str, Any, int, str | None]] = [
 
 def test_a_wrong_request(customer_api: CustomerApi, subtests: pytest.Subtests) -> None:
     for method, path, body, status, param in WRONG_REQUESTS:
-        with subtests.test(method=method):
+        with subtests.test(path=path, body=body):
             refused(customer_api.request(method, path, body), status, None, param)
